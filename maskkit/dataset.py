@@ -1,0 +1,114 @@
+"""`dataset.json`: what a folder of shards promises, checked when it is read."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maskkit.errors import ShardError
+from maskkit.files import write_atomically
+from maskkit.regions import RegionScheme
+
+FORMAT = "maskkit-shards"
+VERSION = 1
+SPLITS = ("train", "val", "test")
+FILE_NAME = "dataset.json"
+SHARD_NAME = re.compile(r"(train|val|test)-\d{5}\.h5")  # nothing else is opened, so no path can lead out of the folder
+
+
+@dataclass
+class ShardEntry:
+    """One finished shard: its file, and the inputs of its stretch that were left out, with their reasons."""
+
+    file: str
+    split: str
+    rows: int
+    bytes: int
+    sha256: str
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Dataset:
+    """All of `dataset.json`. `complete` is false until the last shard is written."""
+
+    scheme: RegionScheme
+    size: int
+    attribute_names: tuple[str, ...]
+    source: dict[str, Any]
+    options: dict[str, Any]
+    versions: dict[str, str]
+    shards: list[ShardEntry] = field(default_factory=list)
+    complete: bool = False
+
+    def of_split(self, split: str) -> list[ShardEntry]:
+        """The shards of one split in order."""
+        return [entry for entry in self.shards if entry.split == split]
+
+    def counts(self) -> dict[str, int]:
+        """Rows of each split."""
+        return {split: sum(entry.rows for entry in self.of_split(split)) for split in SPLITS}
+
+    def skipped(self) -> int:
+        """How many inputs were left out."""
+        return sum(len(entry.skipped) for entry in self.shards)
+
+    def write(self, folder: Path) -> None:
+        """Replace `dataset.json` in `folder` atomically."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "complete": self.complete,
+            "scheme": self.scheme.to_dict(),
+            "image_size": self.size,
+            "attribute_names": list(self.attribute_names),
+            "source": self.source,
+            "options": self.options,
+            "versions": self.versions,
+            "counts": {**self.counts(), "skipped": self.skipped()},
+            "shards": [vars(entry) for entry in self.shards],
+        }
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(folder / FILE_NAME, lambda file: file.write(text.encode()))
+
+
+def read_dataset(folder: str | Path) -> Dataset:
+    """Read and check `dataset.json` of a folder of shards; ShardError names the file and what is wrong."""
+    path = Path(folder) / FILE_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ShardError(f"{folder} holds no {FILE_NAME}; a folder made by `maskkit build-celeba` is needed") from error
+    except OSError as error:
+        raise ShardError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ShardError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ShardError(f"{path}: not the description of a {FORMAT} data set")
+    if content.get("version") != VERSION:
+        raise ShardError(f"{path}: format version {content.get('version')}, and this maskkit reads {VERSION}")
+    try:
+        dataset = Dataset(
+            scheme=RegionScheme.from_dict(content["scheme"], str(path)),
+            size=int(content["image_size"]),
+            attribute_names=tuple(map(str, content["attribute_names"])),
+            source=dict(content["source"]),
+            options=dict(content["options"]),
+            versions=dict(content["versions"]),
+            shards=[_entry(item) for item in content["shards"]],
+            complete=bool(content["complete"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ShardError(f"{path}: a key is missing or of the wrong kind ({error})") from error
+    for entry in dataset.shards:
+        if not SHARD_NAME.fullmatch(entry.file) or not entry.file.startswith(f"{entry.split}-"):
+            raise ShardError(f"{path}: {entry.file!r} is no name of a shard of the split {entry.split!r}")
+    return dataset
+
+
+def _entry(item: dict[str, Any]) -> ShardEntry:
+    skipped = [(str(name), str(reason)) for name, reason in item["skipped"]]
+    return ShardEntry(
+        str(item["file"]), str(item["split"]), int(item["rows"]), int(item["bytes"]), str(item["sha256"]), skipped
+    )

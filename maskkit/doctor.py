@@ -1,0 +1,82 @@
+"""What is installed, which models are found, what is missing and how to get it."""
+
+import importlib
+import importlib.metadata
+from dataclasses import dataclass
+
+from maskkit.dlib_models import find_model, is_known_model
+from maskkit.errors import MaskkitError
+
+# Module, distributions that may carry it, the extra that installs it, and what needs it.
+PARTS = (
+    ("numpy", ("numpy",), "", "everything"),
+    ("cv2", ("opencv-python-headless", "opencv-python"), "", "reading and resizing photos"),
+    ("PIL", ("pillow",), "", "reading photos, writing pictures"),
+    ("h5py", ("h5py",), "", "shards"),
+    ("dlib", ("dlib-bin", "dlib"), "detect", "finding faces"),
+    ("av", ("av",), "video", "writing .mp4"),
+    ("torch", ("torch",), "gan", "training and rendering"),
+    ("pydantic", ("pydantic",), "gan", "training settings"),
+    ("tomli_w", ("tomli-w",), "gan", "training settings"),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for. `detail` is its version or place, or how to get it."""
+
+    name: str
+    found: bool
+    detail: str
+    purpose: str
+
+
+def examine() -> list[Finding]:
+    """Look for every package and model that some part of the project needs; imports them, which takes a few seconds."""
+    return [_package(*part) for part in PARTS] + [_opencv_twice(), _model(), _device()]
+
+
+def _package(module: str, distributions: tuple[str, ...], extra: str, purpose: str) -> Finding:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        name = f"maskkit[{extra}]" if extra else "maskkit"
+        return Finding(module, False, f"{error}; get it with: pip install '{name}'", purpose)
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in distributions if _installed(name)]
+    return Finding(module, True, " and ".join(versions) or "installed by hand", purpose)
+
+
+def _opencv_twice() -> Finding:
+    both = _installed("opencv-python") and _installed("opencv-python-headless")
+    advice = "opencv-python and opencv-python-headless overwrite each other's files: uninstall both, then install one"
+    return Finding("a single OpenCV", not both, advice if both else "yes", "reading and resizing photos")
+
+
+def _model() -> Finding:
+    purpose = "predicting 68 points"
+    try:
+        path = find_model()
+        known = is_known_model(path)
+    except (MaskkitError, OSError) as error:
+        return Finding("68-point model", False, str(error), purpose)
+    note = "" if known else " (not dlib's published file: its points may differ)"
+    return Finding("68-point model", True, f"{path}{note}", purpose)
+
+
+def _device() -> Finding:
+    purpose = "training at full size"
+    try:
+        import torch
+    except ImportError:
+        return Finding("accelerator", False, "torch is not installed", purpose)
+    if torch.cuda.is_available():
+        return Finding("accelerator", True, torch.cuda.get_device_name(0), purpose)
+    return Finding("accelerator", False, "torch sees no CUDA device; training runs on the processor, slowly", purpose)
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

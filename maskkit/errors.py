@@ -1,0 +1,43 @@
+"""The errors a caller may want to catch; each message is a sentence with the file, the value and the way out."""
+
+
+class MaskkitError(Exception):
+    """Anything maskkit refuses or cannot do; `str(error)` is fit to be shown to a person."""
+
+
+class ImageError(MaskkitError):
+    """A picture that cannot be read safely: broken, too large, or of a kind that is not accepted."""
+
+
+class PointsError(MaskkitError):
+    """Landmarks that are not 68 finite points, or a point file that cannot be read."""
+
+
+class SchemeError(MaskkitError):
+    """A region scheme that contradicts itself, or a label outside of it."""
+
+
+class DetectionError(MaskkitError):
+    """No face where one is needed, or a detector that cannot run."""
+
+
+class ShardError(MaskkitError):
+    """A shard or data set that is broken, incomplete, or not what its description promises."""
+
+
+class BuildError(MaskkitError):
+    """A build that cannot start, go on, or be called a success."""
+
+
+class OutputError(MaskkitError):
+    """A result that cannot be written, or would overwrite something."""
+
+
+class MissingExtraError(MaskkitError):
+    """An optional dependency that is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed; get it with: pip install 'maskkit[{extra}]'"
+        )
+        self.package, self.extra = package, extra

@@ -1,0 +1,54 @@
+"""Files that are either whole or not there: partial name, fsync, rename, fsync of the folder."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from maskkit.errors import OutputError
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Make `path` from what `write` puts into a binary file, or leave everything as it was.
+
+    A reader never sees half a file, and after a power cut there is the old one or the new one. Raises OutputError
+    with the file and the reason (no room, no permission, no such folder); the partial file is removed.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path} could not be written: {error.strerror or error}") from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create `folder` and its parents; OutputError where that is not allowed or a file is in the way."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} could not be made: {error.strerror or error}") from error
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise OutputError if `path` is there and may not be replaced (an empty folder may)."""
+    occupied = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+    if occupied and not overwrite:
+        raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")

@@ -1,0 +1,102 @@
+"""Pictures in: decoding with limits, orientation, and the crop that moves a photo and its points together."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from maskkit.errors import ImageError
+from maskkit.landmarks import Points
+
+FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
+LARGEST_PIXELS = 64_000_000  # 192 MB once decoded
+
+Picture = NDArray[np.uint8]
+
+
+def read_image(path: str | Path) -> Picture:
+    """Read a photo as uint8 RGB (H, W, 3), turned upright by its EXIF orientation.
+
+    Grey, palette, CMYK and 16-bit pictures become RGB; transparent ones are laid on white; of an animation the first
+    frame is taken. The content decides the format, not the file's ending. Raises ImageError with the file and the
+    reason, before decoding where the header already tells that it is too large.
+    """
+    try:
+        # Pillow's own size warning is replaced by the limit below.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                if image.width * image.height > LARGEST_PIXELS:
+                    raise ImageError(
+                        f"{path}: {image.width} x {image.height} pixels are more than the {LARGEST_PIXELS:,} allowed"
+                    )
+                image.load()
+                return np.asarray(_as_rgb(ImageOps.exif_transpose(image)))
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path}: not a picture of a known format ({', '.join(FORMATS)})") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path}: more pixels than the {LARGEST_PIXELS:,} allowed") from error
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, SyntaxError, EOFError, IndexError) as error:  # what Pillow's decoders raise on broken files
+        raise ImageError(f"{path}: broken picture ({error})") from error
+
+
+def check_picture(image: NDArray[np.uint8]) -> Picture:
+    """Give an RGB picture back as contiguous uint8 (H, W, 3), or raise ImageError."""
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ImageError(f"a picture is uint8 RGB of shape (H, W, 3), not {array.dtype} {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more
+        values = np.asarray(image, dtype=np.float64)
+        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
+        image = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        picture = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a photo, `side` pixels at (left, top), brought onto a grid of `size` x `size`."""
+
+    left: int
+    top: int
+    side: int
+    size: int
+
+    @classmethod
+    def centred(cls, height: int, width: int, side: int, size: int) -> "Crop":
+        """The square in the middle of a photo; ImageError where it does not fit."""
+        if side > min(height, width):
+            raise ImageError(f"a photo of {width} x {height} pixels has no square of {side}")
+        return cls((width - side) // 2, (height - side) // 2, side, size)
+
+    def image(self, image: Picture) -> Picture:
+        """Cut and resize: uint8 (H, W, 3) -> (size, size, 3)."""
+        cut = image[self.top : self.top + self.side, self.left : self.left + self.side]
+        return resize(cut, self.size)
+
+    def points(self, points: Points) -> Points:
+        """Move points with the photo: u = (x + 0.5 - left) * scale - 0.5, float32."""
+        corner = np.array([self.left, self.top])
+        moved = (points.astype(np.float64) + 0.5 - corner) * (self.size / self.side) - 0.5
+        return np.asarray(moved, dtype=np.float32)
+
+
+def resize(image: Picture, size: int) -> Picture:
+    """Resize a square picture to `size` x `size`: area averages when it shrinks, bilinear when it grows."""
+    if image.shape[:2] == (size, size):
+        return np.ascontiguousarray(image)
+    method = cv2.INTER_AREA if size < image.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
