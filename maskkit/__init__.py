@@ -1,7 +1,7 @@
 """maskkit: region masks from 68-point facial landmarks, morphs between faces, and packed data sets."""
 
 from maskkit.build import BuildOptions, BuildPlan, BuildResult, build_celeba, plan_celeba
-from maskkit.detect import Face, detect, detect_aligned
+from maskkit.detection import Face, detect, detect_aligned
 from maskkit.errors import MaskkitError
 from maskkit.images import Crop, read_image
 from maskkit.landmarks import GROUPS, MIRROR, mirror_points, scale_points
@@ -13,7 +13,7 @@ from maskkit.raster import fill_polygon, from_one_hot, mirror_label_map, one_hot
 from maskkit.regions import Region, RegionScheme, load_scheme
 from maskkit.sequences import write_frames
 from maskkit.shards import ShardReader
-from maskkit.verify import VerifyResult, verify
+from maskkit.verification import VerifyResult, verify
 
 __all__ = [
     "GROUPS",

@@ -15,7 +15,7 @@ from maskkit import dlib_models
 from maskkit.aligned import CROP
 from maskkit.celeba import ATTRIBUTES, read_celeba
 from maskkit.dataset import FILE_NAME, SHARD_NAME, SPLITS, Dataset, read_dataset
-from maskkit.detect import DETECTORS, STEPS
+from maskkit.detection import DETECTORS, STEPS
 from maskkit.errors import BuildError
 from maskkit.files import make_folder
 from maskkit.ledger import LEDGER, read_ledger, write_ledger, write_preview
@@ -155,6 +155,8 @@ def _prepare(root: Path, out: Path, options: BuildOptions, workers: int) -> _Bui
     inputs = inputs[: options.limit]
     if not inputs:
         raise BuildError(f"{root}: there are no photos")
+    if all(one.problem for one in inputs):
+        raise BuildError(f"{folder}: none of {len(inputs):,} photos can be used; {inputs[0].id}: {inputs[0].problem}")
     dlib_models.predictor()  # a missing model ends here, before anything is written
     listing = json.dumps([(one.id, one.attributes, one.split, one.problem) for one in inputs])
     source = {"kind": "celeba", "inputs": len(inputs), "inputs_sha256": hashlib.sha256(listing.encode()).hexdigest()}

@@ -65,15 +65,16 @@ def detect_aligned(image: Picture, detector: str = "auto") -> list[Face]:
     return sorted(faces, key=lambda face: np.hypot(*(_centre(face.box) - _centre(USUAL_BOX))))
 
 
-def predict_points(image: Picture, box: Box) -> Points:
+def predict_points(image: Picture, box: Box, enlargement: int = ENLARGEMENT) -> Points:
     """The 68 points of the face in `box`, with fractions of a pixel: float32 (68, 2).
 
     dlib answers in whole pixels. The surroundings of the box are enlarged four times, the points found there, and
     mapped back by (q + 0.5) / 4 - 0.5 (boxes above 400 pixels are enlarged less: there a pixel is fine enough).
+    An `enlargement` of 1 gives dlib's whole pixels.
     """
     left, top, right, bottom = (round(edge) for edge in box)
     width = max(right - left + 1, bottom - top + 1)
-    scale = max(1, min(ENLARGEMENT, LARGEST_ENLARGED_BOX // width))
+    scale = max(1, min(enlargement, LARGEST_ENLARGED_BOX // width))
     # The predictor looks at pixels near the points, so a box width on every side gives it all it would see.
     x0, y0 = max(0, left - width), max(0, top - width)
     cut = image[y0 : bottom + width + 1, x0 : right + width + 1]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskkit.aligned import ALIGNED_EYES, ALIGNED_SIZE, CROP
-from maskkit.detect import find_face
+from maskkit.detection import find_face
 from maskkit.errors import DetectionError, ShardError
 from maskkit.images import SUFFIXES as IMAGE_SUFFIXES
 from maskkit.images import Crop

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskkit.detect import detect_aligned
+from maskkit.detection import detect_aligned
 from maskkit.errors import BuildError, ImageError
 from maskkit.images import Crop, read_image
 from maskkit.raster import rasterize

@@ -27,7 +27,7 @@ def read_points(path: str | Path) -> Points:
     suffix = _known_suffix(path)
     text = _read_text(path)
     if suffix == ".pts":
-        return check_points(_parse_pts(text, path), str(path)) - np.float32(1)
+        return check_points(np.array(_parse_pts(text, path)) - 1, str(path))
     if suffix == ".json":
         return _one_face(_parse_json(text, path), path)
     table = _parse_csv(text, path)

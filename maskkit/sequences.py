@@ -87,8 +87,6 @@ def _gif(pictures: list[Picture], fps: float) -> bytes:
     palette = strip.quantize(256, dither=Image.Dither.NONE)
     images = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
-    # `disposal` keeps Pillow from merging frames that look alike into one longer frame.
-    images[0].save(
-        buffer, "GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0, disposal=1
-    )
+    # Pillow stores equal neighbours once, for as long as they last together.
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0)
     return buffer.getvalue()

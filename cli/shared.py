@@ -1,0 +1,128 @@
+"""What both commands share: errors as sentences, exit statuses, progress on standard error, JSON on standard output."""
+
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn, Protocol
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from maskkit.errors import MaskkitError
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+PLAIN_SECONDS = 5.0  # between two progress lines where standard error is no terminal
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; a BaseException, as KeyboardInterrupt is, so that no handler takes it for a failure."""
+
+
+def run(command: click.Command) -> NoReturn:
+    """Run a command and leave with its exit status: 0 done, 1 failed, 2 usage, 130 interrupted, 143 terminated."""
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        status = command(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        fail("interrupted", EXIT_INTERRUPTED)
+    except Terminated:
+        fail("terminated", EXIT_TERMINATED)
+    except MaskkitError as error:
+        fail(str(error), EXIT_FAILED)
+    except BrokenPipeError:
+        sys.exit(EXIT_FAILED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        fail(f"{where}{error.strerror or error}", EXIT_FAILED)
+    except MemoryError:
+        fail("there is not enough memory; take fewer workers, or a smaller size or batch", EXIT_FAILED)
+
+
+def _raise_terminated(signal_number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Say why on standard error and leave."""
+    click.echo(f"error: {message}" if status == EXIT_FAILED else message, err=True)
+    sys.exit(status)
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print one JSON object on standard output; a figure that is not finite becomes null, as JSON has no NaN."""
+    click.echo(json.dumps(_finite(result), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class Advance(Protocol):
+    """Report that `done` of `total` is finished, with a short text such as losses or the last file."""
+
+    def __call__(self, done: int, note: str = "", total: int | None = None) -> None: ...
+
+
+@contextmanager
+def progress(title: str, total: int | None = None) -> Iterator[Advance]:
+    """Show a bar with rate and time left on standard error; plain lines where that is no terminal.
+
+    `total` may come with the first advance, where only the work itself knows it.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain_progress(title, total)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(title, total=total, note="", rate="")
+
+        def advance(done: int, note: str = "", total: int | None = None) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, total=total, completed=done, note=note, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield advance
+
+
+def _plain_progress(title: str, total: int | None) -> Advance:
+    start = last_line = time.monotonic()
+    first: int | None = None
+    planned = total
+
+    def advance(done: int, note: str = "", total: int | None = None) -> None:
+        nonlocal first, last_line, planned
+        planned, first = total or planned or done, done if first is None else first
+        now = time.monotonic()
+        if now - last_line < PLAIN_SECONDS and done < planned:
+            return
+        last_line = now
+        rate = (done - first) / max(now - start, 1e-9)
+        left = f", {(planned - done) / rate:.0f} s left" if rate > 0 else ""
+        click.echo(f"{title}: {done}/{planned}, {rate:.1f}/s{left}{'  ' + note if note else ''}", err=True)
+
+    return advance

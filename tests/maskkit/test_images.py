@@ -1,0 +1,86 @@
+"""Reading photos of every kind, refusing broken and huge ones, and moving points with the crop."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import maskkit
+from maskkit.errors import ImageError
+
+RED = (200, 30, 40)
+
+
+def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (8, 6), RED)
+    saved = {"rgb.png": picture, "palette.png": picture.quantize(4), "cmyk.jpg": picture.convert("CMYK")}
+    for name, image in saved.items():
+        image.save(tmp_path / name)
+        read = maskkit.read_image(tmp_path / name)
+        assert read.shape == (6, 8, 3)
+        assert np.abs(read.astype(int) - RED).max() <= 12
+    Image.fromarray(np.full((6, 8), 0x8000, dtype=np.uint16)).save(tmp_path / "deep.png")
+    assert np.unique(maskkit.read_image(tmp_path / "deep.png")).tolist() == [128]
+    Image.new("RGBA", (8, 6), (*RED, 0)).save(tmp_path / "clear.png")
+    assert np.unique(maskkit.read_image(tmp_path / "clear.png")).tolist() == [255]
+
+
+def test_exif_orientation_turns_the_photo_upright(tmp_path: Path) -> None:
+    image = Image.new("RGB", (8, 4))
+    image.putpixel((0, 0), RED)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter to the right
+    image.save(tmp_path / "turned.png", exif=exif)
+    read = maskkit.read_image(tmp_path / "turned.png")
+    assert read.shape == (8, 4, 3)
+    assert tuple(read[0, 3]) == RED
+
+
+def _png_that_promises(side: int) -> bytes:
+    """A PNG of a few bytes whose header promises a square of that side."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", b""))
+    parts = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_broken_and_huge_pictures_end_in_a_sentence(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64), RED).save(tmp_path / "whole.jpg")
+    data = (tmp_path / "whole.jpg").read_bytes()
+    cases = {
+        "cut.jpg": (data[: len(data) // 2], "[Tt]runcated"),
+        "text.jpg": (b"not a picture", "not a picture of a known format"),
+        "empty.png": (b"", "not a picture of a known format"),
+        "large.png": (_png_that_promises(9000), "9000 x 9000 pixels are more than the 64,000,000 allowed"),
+        "bomb.png": (_png_that_promises(60000), "more pixels than the 64,000,000 allowed"),
+        "missing.png": (None, "No such file"),
+    }
+    for name, (content, message) in cases.items():
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(ImageError, match=message) as error:
+            maskkit.read_image(path)
+        assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("size", [128, 64, 200])
+def test_photo_and_points_move_together(size: int) -> None:
+    # Single bright spots, found again as their centre of mass after the crop, must lie where the points say.
+    rng = np.random.default_rng(0)
+    crop = maskkit.Crop.centred(218, 178, 178, size)
+    for x, y in rng.integers((30, 50), (150, 170), (5, 2)):
+        photo = np.zeros((218, 178, 3), dtype=np.uint8)
+        photo[y - 2 : y + 3, x - 2 : x + 3] = 250
+        moved = crop.image(photo)[..., 0].astype(float)
+        row, column = np.mgrid[:size, :size]
+        found = np.array([(column * moved).sum(), (row * moved).sum()]) / moved.sum()
+        expected = crop.points(np.full((68, 2), (x, y), dtype=np.float32))[0]
+        assert np.abs(found - expected).max() < 0.05
+    with pytest.raises(ImageError, match="no square of 300"):
+        maskkit.Crop.centred(218, 178, 300, 128)

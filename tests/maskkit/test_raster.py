@@ -1,0 +1,143 @@
+"""Masks against slow exact arithmetic, sub-pixel truth and scikit-image."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.draw import polygon2mask
+
+import maskkit
+from benchmarks import exactness
+from maskkit.errors import PointsError, SchemeError
+from tests.drawn import face_points
+
+SIZE = 24
+# Whole, half and odd 256ths of pixels inside and outside of the picture: ties and degenerate shapes are common.
+coordinate = st.one_of(st.integers(-4, SIZE + 4), st.integers(-8, 2 * SIZE).map(lambda v: v / 2),
+                       st.integers(-2000, 9000).map(lambda v: v / 256))  # fmt: skip
+corners = st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=8)
+faces = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).uniform(-6, SIZE + 6, (68, 2)))
+
+
+def exact_inside(polygon: list[tuple[Fraction, Fraction]], x: int, y: int) -> bool:
+    """The even-odd rule with the top-left rule, in fractions, one pixel at a time."""
+    inside = False
+    for (x0, y0), (x1, y1) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        if (y0 <= y) != (y1 <= y):
+            crossing = x0 + (y - y0) * (x1 - x0) / (y1 - y0)
+            inside ^= crossing <= x
+    return inside
+
+
+def on_edge(polygon: np.ndarray, x: int, y: int) -> bool:
+    """Whether a pixel centre lies exactly on an edge (corners in whole 256ths)."""
+    a, b = polygon, np.roll(polygon, -1, axis=0)
+    p = np.array([x * 256, y * 256])
+    cross = (b[:, 0] - a[:, 0]) * (p[1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (p[0] - a[:, 0])
+    between = ((np.minimum(a, b) <= p) & (p <= np.maximum(a, b))).all(axis=1)
+    return bool(((cross == 0) & between).any())
+
+
+@given(corners)
+@settings(max_examples=150, deadline=None)
+def test_fill_equals_exact_arithmetic(polygon: list[tuple[float, float]]) -> None:
+    drawn = maskkit.fill_polygon(polygon, SIZE)
+    exact = [(Fraction(x), Fraction(y)) for x, y in polygon]
+    assert drawn.tolist() == [[exact_inside(exact, x, y) for x in range(SIZE)] for y in range(SIZE)]
+
+
+@given(corners)
+@settings(max_examples=100, deadline=None)
+def test_fill_agrees_with_scikit_image_off_the_edges(polygon: list[tuple[float, float]]) -> None:
+    drawn = maskkit.fill_polygon(polygon, SIZE)
+    witness = polygon2mask((SIZE, SIZE), np.array(polygon)[:, ::-1])
+    whole = np.array(polygon) * 256
+    for y, x in np.argwhere(drawn != witness):
+        assert on_edge(whole.astype(np.int64), x, y)
+
+
+@given(faces)
+@settings(max_examples=50, deadline=None)
+def test_one_class_per_pixel_and_back(points: np.ndarray) -> None:
+    label_map = maskkit.rasterize(points, SIZE)
+    channels = maskkit.one_hot(label_map, 7)
+    assert channels.shape == (7, SIZE, SIZE)
+    assert (channels.sum(axis=0) == 1).all()
+    assert (maskkit.from_one_hot(channels) == label_map).all()
+
+
+@given(faces)
+@settings(max_examples=50, deadline=None)
+def test_mirrored_points_give_the_mirrored_map_except_at_ties(points: np.ndarray) -> None:
+    points = (np.rint(points * 256) / 256).astype(np.float32)
+    mirrored = maskkit.rasterize(maskkit.mirror_points(points, SIZE), SIZE)
+    reflected = maskkit.mirror_label_map(maskkit.rasterize(points, SIZE))
+    mirror = maskkit.mirror_points(points, SIZE)
+    whole = (mirror.astype(np.float64) * 256).astype(np.int64)
+    polygons = [list(region.polygon) for region in maskkit.load_scheme("scgan").regions[1:]]
+    # Where random eyes overlap, the left one lies over the right one on both sides of the mirror.
+    both_eyes = maskkit.fill_polygon(mirror[36:42], SIZE) & maskkit.fill_polygon(mirror[42:48], SIZE)
+    for y, x in np.argwhere((mirrored != reflected) & ~both_eyes):
+        assert any(on_edge(whole[polygon], x, y) for polygon in polygons)
+
+
+@given(faces, st.integers(-9, 9), st.integers(-9, 9))
+@settings(max_examples=50, deadline=None)
+def test_whole_pixel_shift_moves_the_map(points: np.ndarray, dx: int, dy: int) -> None:
+    points = (np.rint(points * 1024) / 1024).astype(np.float32)  # so that float32 adds without rounding
+    large = SIZE + 40
+    still = maskkit.rasterize(points + np.float32(20), large)
+    moved = maskkit.rasterize(points + np.array([20 + dx, 20 + dy], dtype=np.float32), large)
+    assert (moved == np.roll(still, (dy, dx), axis=(0, 1))).all()
+
+
+def test_batch_equals_one_by_one() -> None:
+    points = np.stack([face_points(40, opening=o) for o in np.linspace(0, 0.1, 70)])
+    together = maskkit.rasterize(points, (40, 50))
+    assert together.shape == (70, 40, 50)
+    assert all((together[i] == maskkit.rasterize(points[i], (40, 50))).all() for i in range(70))
+    assert maskkit.rasterize(points[:0], 40).shape == (0, 40, 40)
+
+
+def test_painting_order_and_sides() -> None:
+    label_map = maskkit.rasterize(face_points(128), 128)
+    names = maskkit.load_scheme("scgan").names
+    rows, columns = np.nonzero(label_map == names.index("right_eye"))
+    assert columns.mean() < 64 < np.nonzero(label_map == names.index("left_eye"))[1].mean()
+    mouth = np.nonzero(label_map == names.index("inner_mouth"))[0].mean()
+    assert mouth > np.nonzero(label_map == names.index("nose"))[0].mean() > rows.mean()
+    assert (label_map > 0).sum() > 5 * (label_map > 1).sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (np.zeros((67, 2)), r"\(67, 2\)"),
+        (np.full((68, 2), np.nan), "NaN"),
+        (np.full((68, 2), 2e6), "farther out than 1e\\+06"),
+        ("face", "expected numbers"),
+    ],
+)
+def test_bad_points_are_refused(points: object, message: str) -> None:
+    with pytest.raises(PointsError, match=message):
+        maskkit.rasterize(points, SIZE)  # type: ignore[arg-type]
+
+
+def test_labels_outside_the_classes_are_refused() -> None:
+    with pytest.raises(SchemeError, match="holds the value 7, and the classes are 0 to 6"):
+        maskkit.one_hot(np.full((2, 2), 7, dtype=np.uint8), 7)
+    with pytest.raises(SchemeError, match="exactly one 1"):
+        maskkit.from_one_hot(np.ones((2, 3, 3), dtype=np.uint8))
+
+
+def test_exactness_on_hand_made_landmarks(real_data: Path) -> None:
+    faces = exactness.read_faces(real_data / "w300_crops")
+    assert len(faces) == 430
+    table = exactness.measure(faces, every=6)  # the benchmark takes all, in a minute and a half
+    for name in ("right_eye", "left_eye", "inner_mouth"):
+        assert table[name]["iou_40"] >= 0.985
+    assert table["skin"]["iou_40"] >= 0.999
+    assert all(abs(row["area_ratio"] - 1) <= 0.005 for row in table.values())
