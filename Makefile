@@ -41,9 +41,8 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	@echo "== what the speed and exactness claims rest on"
-	$(BIN)/python benchmarks/rasterizing.py
-	$(BIN)/python benchmarks/building.py
+	@echo "== each step against its floor"
+	$(BIN)/python benchmarks/speed.py
 
 clean:
 	rm -rf .venv $(DEMO) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

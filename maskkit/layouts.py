@@ -14,7 +14,7 @@ from maskkit.images import Crop
 from maskkit.landmarks import Points, check_points, eye_centres, scale_points
 from maskkit.point_files import SUFFIXES as POINT_SUFFIXES
 from maskkit.point_files import read_points
-from maskkit.shards import open_shard, read_row
+from maskkit.shards import Shard
 
 SHARD_ROW = re.compile(r"(?P<file>.+\.h5)#(?P<row>\d+)")
 
@@ -67,10 +67,9 @@ def _similarity(
 
 
 def _shard_points(path: Path, row: int, size: int) -> Points:
-    with open_shard(path) as file:
-        count, shard_size = file["image"].shape[:2]
-        if "landmarks" not in file:
+    with Shard(path) as shard:
+        if not shard.has_landmarks:
             raise ShardError(f"{path} holds no points, only masks")
-        if row >= count:
-            raise ShardError(f"{path} has rows 0 to {count - 1}, and row {row} was asked for")
-        return scale_points(read_row(file, row)["landmarks"], shard_size, size)
+        if row >= len(shard):
+            raise ShardError(f"{path} has rows 0 to {len(shard) - 1}, and row {row} was asked for")
+        return scale_points(shard.read(row)["landmarks"], shard.size, size)

@@ -2,18 +2,15 @@
 
 import csv
 import io
-import json
+import math
 from pathlib import Path
 from random import Random
-
-import h5py
-import numpy as np
 
 from maskkit.dataset import Dataset
 from maskkit.errors import ShardError
 from maskkit.files import write_atomically
 from maskkit.pictures import draw_points, overlay, stack_grid, write_png
-from maskkit.shards import open_shard, read_row
+from maskkit.shards import Shard
 
 LEDGER = "ledger.csv"
 COLUMNS = ("id", "outcome", "reason", "detector", "score", "split")
@@ -24,21 +21,12 @@ def ledger_lines(folder: Path, dataset: Dataset) -> list[dict[str, str]]:
     """A line for every input, by id: kept or skipped and why, the step that found the face, its score, its split."""
     lines = []
     for entry in dataset.shards:
-        with open_shard(folder / entry.file, dataset, entry) as file:
-            found = _found(file, entry.rows)
-            for name, (detector, score) in zip(file["id"][:], found, strict=True):
-                lines.append((name.decode(), "kept", "", detector, score, entry.split))
+        with Shard(folder / entry.file, dataset, entry) as shard:
+            for name, detector, score in shard.found():
+                written = "" if math.isnan(score) else f"{score:.4f}"
+                lines.append((name, "kept", "", detector, written, entry.split))
         lines += [(name, "skipped", reason, "", "", entry.split) for name, reason in entry.skipped]
     return [dict(zip(COLUMNS, line, strict=True)) for line in sorted(lines)]
-
-
-def _found(file: h5py.File, rows: int) -> list[tuple[str, str]]:
-    """The step and score of each row, empty where there is none."""
-    if "detector" not in file:
-        return [("", "")] * rows
-    names = json.loads(file["detector"].attrs["detectors"])
-    scores = ["" if np.isnan(score) else f"{score:.4f}" for score in file["score"][:]]
-    return [(names[code], score) for code, score in zip(file["detector"][:], scores, strict=True)]
 
 
 def write_ledger(folder: Path, dataset: Dataset) -> None:
@@ -69,8 +57,8 @@ def write_preview(folder: Path, dataset: Dataset, path: Path) -> None:
     chosen = Random(0).sample(everywhere, min(PREVIEW_ROWS, len(everywhere)))
     cells = []
     for entry, row in chosen:
-        with open_shard(folder / entry.file, dataset, entry) as file:
-            sample = read_row(file, row)
+        with Shard(folder / entry.file, dataset, entry) as shard:
+            sample = shard.read(row)
         pointed = draw_points(sample["image"], sample["landmarks"]) if "landmarks" in sample else sample["image"]
         cells += [pointed, overlay(sample["image"], sample["mask"], dataset.scheme)]
     width = 2 * PREVIEW_COLUMNS

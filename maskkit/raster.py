@@ -58,10 +58,12 @@ def one_hot(label_map: ArrayLike, classes: int) -> NDArray[np.uint8]:
         raise SchemeError(
             f"a label map is whole numbers of shape (H, W) or (N, H, W), not {labels.dtype} {labels.shape}"
         )
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        wrong = labels.max() if labels.max() >= classes else labels.min()
+    largest = labels.max(initial=0)
+    if largest >= classes or (labels.dtype.kind == "i" and labels.min(initial=0) < 0):
+        wrong = largest if largest >= classes else labels.min()
         raise SchemeError(f"the label map holds the value {wrong}, and the classes are 0 to {classes - 1}")
-    return np.asarray(labels[..., None, :, :] == np.arange(classes)[:, None, None], dtype=np.uint8)
+    # Compared in the labels' own type, or everything would be widened first.
+    return (labels[..., None, :, :] == np.arange(classes, dtype=labels.dtype)[:, None, None]).view(np.uint8)
 
 
 def from_one_hot(channels: ArrayLike) -> LabelMap:

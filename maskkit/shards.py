@@ -84,6 +84,83 @@ def _fill_file(file: h5py.File, rows: list[Row], dataset: Dataset, detectors: tu
     file["box"] = np.array([row.box for row in rows], dtype=np.float32)
 
 
+class Shard:
+    """One open shard file, its structure checked, and its size and rows against `dataset.json` if given.
+
+    Raises ShardError that names the file. To be closed, or used in a `with` statement.
+    """
+
+    def __init__(self, path: Path, dataset: Dataset | None = None, entry: ShardEntry | None = None) -> None:
+        self.path = path
+        try:
+            if entry is not None and path.stat().st_size != entry.bytes:
+                raise ShardError(f"{path}: {path.stat().st_size:,} bytes, and dataset.json promises {entry.bytes:,}")
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise ShardError(f"{path}: {error.strerror or 'not an HDF5 file that can be read'}") from error
+        try:
+            _check_structure(self._file, path, dataset, entry)
+            self._columns: dict[str, h5py.Dataset] = {name: self._file[name] for name in self._file}
+            coded = "detector" in self._columns
+            self._detectors = json.loads(self._file["detector"].attrs["detectors"]) if coded else []
+        except (KeyError, OSError, RuntimeError, ValueError) as error:
+            self.close()
+            raise ShardError(f"{path}: damaged, or not a shard ({error})") from error
+        except ShardError:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._columns["image"])
+
+    @property
+    def size(self) -> int:
+        """The side of the photos and masks in pixels."""
+        return int(self._columns["image"].shape[1])
+
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether the rows have points, with the step, score and box that found them."""
+        return "landmarks" in self._columns
+
+    def read(self, row: int) -> dict[str, Any]:
+        """One sample as ShardReader gives it; ShardError if its data cannot be read."""
+        columns = self._columns
+        try:
+            sample: dict[str, Any] = {name: columns[name][row] for name in ("image", "mask", "attributes")}
+            sample["id"] = columns["id"][row].decode()
+            if self.has_landmarks:
+                sample["landmarks"], sample["box"] = columns["landmarks"][row], columns["box"][row]
+                sample["detector"] = self._detectors[columns["detector"][row]]
+                sample["score"] = float(columns["score"][row])
+        except (OSError, RuntimeError, ValueError, IndexError) as error:
+            raise ShardError(
+                f"{self.path}, row {row}: cannot be read ({error}); `maskkit verify` tells more"
+            ) from error
+        return sample
+
+    def found(self) -> list[tuple[str, str, float]]:
+        """The id, detector step and score of every row, without the pictures; "" and NaN where there are no points."""
+        try:
+            names = [name.decode() for name in self._columns["id"][:]]
+            if not self.has_landmarks:
+                return [(name, "", float("nan")) for name in names]
+            steps = [self._detectors[code] for code in self._columns["detector"][:]]
+            return list(zip(names, steps, self._columns["score"][:].tolist(), strict=True))
+        except (OSError, RuntimeError, ValueError, IndexError) as error:
+            raise ShardError(f"{self.path}: cannot be read ({error}); `maskkit verify` tells more") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> "Shard":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
 class ShardReader:
     """One split of a data set as a sequence of samples.
 
@@ -102,7 +179,7 @@ class ShardReader:
             raise ShardError(f"{folder} is not complete: its build was stopped; run the same build again to finish it")
         self.entries = self.dataset.of_split(split)
         self._ends = list(accumulate(entry.rows for entry in self.entries))
-        self._files: dict[int, h5py.File] = {}
+        self._open: dict[int, Shard] = {}
         self._process = os.getpid()
 
     @property
@@ -129,55 +206,18 @@ class ShardReader:
         index %= len(self)
         number = bisect_right(self._ends, index)
         row = index - (self._ends[number - 1] if number else 0)
-        return read_row(self._file(number), row)
+        return self._shard(number).read(row)
 
-    def _file(self, number: int) -> h5py.File:
+    def _shard(self, number: int) -> Shard:
         if self._process != os.getpid():  # a handle must not cross a fork
-            self._files, self._process = {}, os.getpid()
-        if number not in self._files:
-            self._files[number] = open_shard(
-                self.folder / self.entries[number].file, self.dataset, self.entries[number]
-            )
-        return self._files[number]
+            self._open, self._process = {}, os.getpid()
+        if number not in self._open:
+            entry = self.entries[number]
+            self._open[number] = Shard(self.folder / entry.file, self.dataset, entry)
+        return self._open[number]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_files": {}}
-
-
-def open_shard(path: Path, dataset: Dataset | None = None, entry: ShardEntry | None = None) -> h5py.File:
-    """Open a shard for reading and check its structure, and its size and rows against `dataset.json` if given."""
-    try:
-        if entry is not None and path.stat().st_size != entry.bytes:
-            raise ShardError(f"{path}: {path.stat().st_size:,} bytes, and dataset.json promises {entry.bytes:,}")
-        file = h5py.File(path, "r")
-    except OSError as error:
-        reason = error.strerror or "not an HDF5 file that can be read"
-        raise ShardError(f"{path}: {reason}") from error
-    try:
-        _check_structure(file, path, dataset, entry)
-    except (KeyError, OSError, RuntimeError, ValueError) as error:
-        file.close()
-        raise ShardError(f"{path}: damaged, or not a shard ({error})") from error
-    except ShardError:
-        file.close()
-        raise
-    return file
-
-
-def read_row(file: h5py.File, row: int) -> dict[str, Any]:
-    """One sample of an open shard as ShardReader gives it; ShardError if its data cannot be read."""
-    try:
-        sample: dict[str, Any] = {name: file[name][row] for name in ("image", "mask", "attributes")}
-        sample["id"] = file["id"][row].decode()
-        if "landmarks" in file:
-            names = json.loads(file["detector"].attrs["detectors"])
-            sample["landmarks"], sample["box"] = file["landmarks"][row], file["box"][row]
-            sample["detector"], sample["score"] = names[file["detector"][row]], float(file["score"][row])
-    except (OSError, RuntimeError, KeyError, ValueError, IndexError) as error:
-        raise ShardError(
-            f"{file.filename}, row {row}: cannot be read ({error}); `maskkit verify` tells more"
-        ) from error
-    return sample
+        return {**self.__dict__, "_open": {}}
 
 
 def _check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry: ShardEntry | None) -> None:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from maskkit.dataset import Dataset, ShardEntry, read_dataset
 from maskkit.errors import ShardError
 from maskkit.ledger import LEDGER, ledger_lines, read_ledger
 from maskkit.raster import rasterize
-from maskkit.shards import open_shard, read_row
+from maskkit.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ def verify(folder: str | Path, on_progress: Callable[[int, int], None] | None = 
     seen: dict[str, str] = {}
     for number, entry in enumerate(dataset.shards):
         _check_bytes(folder / entry.file, entry)
-        with open_shard(folder / entry.file, dataset, entry) as file:
-            _check_rows(file, entry, dataset, seen)
+        with Shard(folder / entry.file, dataset, entry) as shard:
+            _check_rows(shard, entry, dataset, seen)
         if on_progress is not None:
             on_progress(number + 1, len(dataset.shards))
     if read_ledger(folder) != ledger_lines(folder, dataset):
@@ -57,10 +56,10 @@ def _check_bytes(path: Path, entry: ShardEntry) -> None:
         raise ShardError(f"{path}: its SHA-256 is {digest[:12]}..., and dataset.json promises {entry.sha256[:12]}...")
 
 
-def _check_rows(file: h5py.File, entry: ShardEntry, dataset: Dataset, seen: dict[str, str]) -> None:
+def _check_rows(shard: Shard, entry: ShardEntry, dataset: Dataset, seen: dict[str, str]) -> None:
     previous = ""
     for number in range(entry.rows):
-        sample = read_row(file, number)
+        sample = shard.read(number)
         where = f"{entry.file}, row {number} ({sample['id']})"
         if sample["id"] <= previous:
             raise ShardError(f"{where}: the ids are not sorted")
