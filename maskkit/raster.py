@@ -63,7 +63,8 @@ def one_hot(label_map: ArrayLike, classes: int) -> NDArray[np.uint8]:
         wrong = largest if largest >= classes else labels.min()
         raise SchemeError(f"the label map holds the value {wrong}, and the classes are 0 to {classes - 1}")
     # Compared in the labels' own type, or everything would be widened first.
-    return (labels[..., None, :, :] == np.arange(classes, dtype=labels.dtype)[:, None, None]).view(np.uint8)
+    channels: NDArray[np.bool_] = labels[..., None, :, :] == np.arange(classes, dtype=labels.dtype)[:, None, None]
+    return channels.view(np.uint8)
 
 
 def from_one_hot(channels: ArrayLike) -> LabelMap:
