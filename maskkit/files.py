@@ -23,11 +23,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         partial.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OutputError(f"{path} could not be written: {error.strerror or error}") from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    finally:
+        if partial.exists():
+            partial.unlink()
 
 
 def sync_folder(folder: Path) -> None:

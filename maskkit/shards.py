@@ -131,9 +131,9 @@ class Shard:
         columns = self._columns
         try:
             sample: dict[str, Any] = {"image": self._image[row], "mask": self._mask[row]}
-            sample["attributes"], sample["id"] = columns["attributes"][row], columns["id"][row].decode()
+            sample["attributes"], sample["id"] = columns["attributes"][row].copy(), columns["id"][row].decode()
             if self.has_landmarks:
-                sample["landmarks"], sample["box"] = columns["landmarks"][row], columns["box"][row]
+                sample["landmarks"], sample["box"] = columns["landmarks"][row].copy(), columns["box"][row].copy()
                 sample["detector"] = self._detectors[columns["detector"][row]]
                 sample["score"] = float(columns["score"][row])
         except (OSError, RuntimeError, ValueError, IndexError) as error:
