@@ -11,6 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
+import h5py
+import numpy as np
+import PIL
+
 from maskkit import dlib_models
 from maskkit.aligned import CROP
 from maskkit.celeba import ATTRIBUTES, read_celeba
@@ -168,9 +173,15 @@ def _prepare(root: Path, out: Path, options: BuildOptions, workers: int) -> _Bui
 
 
 def _versions() -> dict[str, str]:
-    packages = {name: version(name) for name in ("maskkit", "numpy", "h5py", "opencv-python-headless", "pillow")}
-    model = hashlib.sha256(dlib_models.find_model().read_bytes()).hexdigest()
-    return packages | {"dlib": str(dlib_models.import_dlib().__version__), "dlib_model_sha256": model}
+    """Whatever can change a pixel or a point."""
+    modules = {"numpy": np, "h5py": h5py, "opencv": cv2, "pillow": PIL, "dlib": dlib_models.import_dlib()}
+    versions = {name: str(module.__version__) for name, module in modules.items()}
+    model = dlib_models.model_sha256(dlib_models.find_model())
+    return {"maskkit": version("maskkit"), **versions, "dlib_model_sha256": model}
+
+
+def _is_ours(name: str) -> bool:
+    return SHARD_NAME.fullmatch(name) is not None or name in (FILE_NAME, LEDGER, PREVIEW)
 
 
 def _open_folder(build: _Build, fresh: bool) -> None:
@@ -180,10 +191,11 @@ def _open_folder(build: _Build, fresh: bool) -> None:
     if fresh:
         described.unlink(missing_ok=True)  # first, so that nothing half removed can be trusted
         for path in build.out.iterdir():
-            if SHARD_NAME.fullmatch(path.name) or path.name in (LEDGER, PREVIEW):
+            if _is_ours(path.name):
                 path.unlink()
     for leftover in build.out.glob(".*.partial"):
-        leftover.unlink()
+        if _is_ours(leftover.name[1:].removesuffix(".partial")):
+            leftover.unlink()
     if described.exists():
         earlier = read_dataset(build.out)
         _check_same_request(build, earlier)

@@ -36,10 +36,10 @@ def find_model() -> Path:
     )
 
 
-def is_known_model(path: Path) -> bool:
-    """Whether the file is dlib's published 68-point model, by its SHA-256."""
+def model_sha256(path: Path) -> str:
+    """The SHA-256 of a model file; dlib's published one has MODEL_SHA256."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == MODEL_SHA256
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def import_dlib() -> Any:

@@ -4,7 +4,7 @@ import importlib
 import importlib.metadata
 from dataclasses import dataclass
 
-from maskkit.dlib_models import find_model, is_known_model
+from maskkit.dlib_models import MODEL_SHA256, find_model, model_sha256
 from maskkit.errors import MaskkitError
 
 # Module, distributions that may carry it, the extra that installs it, and what needs it.
@@ -56,7 +56,7 @@ def _model() -> Finding:
     purpose = "predicting 68 points"
     try:
         path = find_model()
-        known = is_known_model(path)
+        known = model_sha256(path) == MODEL_SHA256
     except (MaskkitError, OSError) as error:
         return Finding("68-point model", False, str(error), purpose)
     note = "" if known else " (not dlib's published file: its points may differ)"

@@ -63,7 +63,10 @@ def process_photo(one: Input, task: PhotoTask) -> Row | Skip:
         crop = Crop.centred(image.shape[0], image.shape[1], task.crop, task.size)
     except ImageError as error:
         return Skip(str(error).removeprefix(f"{path}: "))
-    faces = detect_aligned(image, task.detector)
+    try:
+        faces = detect_aligned(image, task.detector)
+    except (cv2.error, RuntimeError) as error:  # one odd photo must not end a build of hours
+        return Skip(f"the detector failed ({error})")
     if not faces:
         return Skip("no face found")
     face = faces[0]
