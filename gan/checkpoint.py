@@ -1,0 +1,186 @@
+"""Checkpoints: one file with everything a run needs to go on, made of tensors and plain types only."""
+
+import logging
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import maskkit
+from gan.config import Settings, settings_from
+from gan.data import DataDescription
+from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
+
+FORMAT_VERSION = 1
+KEEP = 3  # newest checkpoints of a run
+_KEYS = {
+    "format_version", "step", "batches", "settings", "data", "networks", "optimisers", "noise", "versions",
+}  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Checkpoint:
+    """The state of a run after `step` rounds, in which `batches` real batches were used; tensors on the CPU."""
+
+    path: Path
+    step: int
+    batches: int
+    settings: Settings
+    data: DataDescription
+    networks: dict[str, dict[str, Tensor]]
+    optimisers: dict[str, dict[str, Any]]
+    noise: Tensor
+    versions: dict[str, str]
+
+    def save(self) -> None:
+        """Write the file atomically. Raises CheckpointError or maskkit's OutputError."""
+        content = {
+            "format_version": FORMAT_VERSION,
+            "step": self.step,
+            "batches": self.batches,
+            "settings": self.settings.model_dump(),
+            "data": self.data.to_dict(),
+            "networks": self.networks,
+            "optimisers": self.optimisers,
+            "noise": self.noise,
+            "versions": self.versions,
+        }
+        try:
+            maskkit.files.write_atomically(self.path, lambda file: torch.save(content, file))
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise CheckpointError(f"{self.path} could not be written: {error}") from error
+
+    def fill_network(self, name: str, network: nn.Module) -> None:
+        """Load one network's weights. Raises CheckpointError naming the first key that is foreign or does not fit."""
+        if name not in self.networks:
+            raise CheckpointError(f"{self.path}: it holds no network {name}")
+        _check_tensors(f"{self.path}: network {name}", self.networks[name], network.state_dict())
+        network.load_state_dict(self.networks[name])
+
+    def fill_optimiser(self, name: str, optimiser: torch.optim.Optimizer) -> None:
+        """Load one optimiser's state. Raises CheckpointError where it does not fit."""
+        if name not in self.optimisers:
+            raise CheckpointError(f"{self.path}: it holds no optimiser {name}")
+        state = self.optimisers[name]
+        try:
+            optimiser.load_state_dict(state)
+            for group in optimiser.param_groups:
+                for number, parameter in enumerate(group["params"]):
+                    _check_moments(state["state"].get(number, {}), parameter, f"optimiser {name}, parameter {number}")
+        except (CheckpointError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(f"{self.path}: optimiser {name} does not fit ({error})") from error
+
+    def fill_noise(self, noise: torch.Generator) -> None:
+        """Put a CPU generator into the saved state. Raises CheckpointError where it is none."""
+        try:
+            noise.set_state(self.noise)
+        except (RuntimeError, TypeError) as error:
+            raise CheckpointError(f"{self.path}: the key noise is no state of a random generator ({error})") from error
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a file. Raises IncompleteCheckpointError if it is cut short, CheckpointError if it is foreign."""
+    content = _read(path)
+    if not isinstance(content, dict) or "format_version" not in content:
+        raise CheckpointError(f"{path} is no checkpoint of a run: the key format_version is missing")
+    if content["format_version"] != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format version {content['format_version']!r}, and this program reads {FORMAT_VERSION}"
+        )
+    if foreign := set(content) ^ _KEYS:
+        key = min(foreign)
+        raise CheckpointError(f"{path}: the key {key} is {'foreign' if key in content else 'missing'}")
+    for key, kind in {"step": int, "batches": int, "settings": dict, "networks": dict, "optimisers": dict,
+                      "noise": Tensor, "versions": dict}.items():  # fmt: skip
+        if not isinstance(content[key], kind):
+            raise CheckpointError(f"{path}: the key {key} holds a {type(content[key]).__name__}, not a {kind.__name__}")
+    return Checkpoint(
+        path=path,
+        step=content["step"],
+        batches=content["batches"],
+        settings=settings_from(content["settings"], source=str(path)),
+        data=DataDescription.from_dict(content["data"], str(path)),
+        networks=content["networks"],
+        optimisers=content["optimisers"],
+        noise=content["noise"],
+        versions=content["versions"],
+    )
+
+
+def checkpoint_path(run: Path, step: int) -> Path:
+    """Name the file of a step."""
+    return run / "checkpoints" / f"step-{step:06d}.pt"
+
+
+def checkpoint_paths(run: Path) -> list[Path]:
+    """List a run's checkpoints, newest first."""
+    found = (run / "checkpoints").glob("step-*.pt")
+    return sorted(found, key=lambda path: (len(path.name), path.name), reverse=True)
+
+
+def load_newest(run: Path) -> Checkpoint:
+    """Load a run's newest whole checkpoint; one that is cut short is passed over with a warning in the log.
+
+    Raises RunError where there is none, CheckpointError where the newest whole one is foreign.
+    """
+    paths = checkpoint_paths(run)
+    if not paths:
+        raise RunError(f"{run} holds no checkpoint; `gan fit SHARDS --out {run}` makes one")
+    for path in paths[:-1]:
+        try:
+            return load_checkpoint(path)
+        except IncompleteCheckpointError as error:
+            log.warning("%s; the one before it is taken", error)
+    return load_checkpoint(paths[-1])
+
+
+def remove_old(run: Path) -> None:
+    """Delete all but the newest checkpoints."""
+    for path in checkpoint_paths(run)[KEEP:]:
+        path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise IncompleteCheckpointError(f"{path} is cut short or no checkpoint")
+            file.seek(0)
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path} holds more than tensors and plain types and is not opened") from error
+    except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise IncompleteCheckpointError(f"{path} is damaged or no checkpoint ({str(error).splitlines()[0]})") from error
+
+
+def _check_tensors(where: str, given: Any, expected: Mapping[str, Tensor]) -> None:
+    if not isinstance(given, dict):
+        raise CheckpointError(f"{where} is a {type(given).__name__}, not a dictionary of tensors")
+    for key in given:
+        if key not in expected:
+            raise CheckpointError(f"{where}: the key {key} is foreign")
+    for key, tensor in expected.items():
+        if key not in given:
+            raise CheckpointError(f"{where}: the key {key} is missing")
+        _check_shape(f"{where}: the key {key}", given[key], tensor)
+
+
+def _check_moments(moments: Mapping[str, Any], parameter: Tensor, where: str) -> None:
+    for key in ("exp_avg", "exp_avg_sq"):
+        if key in moments:
+            _check_shape(f"{where}: {key}", moments[key], parameter)
+
+
+def _check_shape(where: str, given: Any, expected: Tensor) -> None:
+    if not isinstance(given, Tensor) or given.shape != expected.shape:
+        shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+        raise CheckpointError(f"{where} has the shape {shape}, and {tuple(expected.shape)} is needed")

@@ -1,0 +1,203 @@
+"""Settings of a run: sections with checked values, presets as TOML files, overrides, and errors as sentences."""
+
+import io
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+import maskkit
+from gan.errors import SettingsError
+
+TailNorm = Literal["last", "every"]
+PRESETS = ("paper", "tiny")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class DataSettings(_Section):
+    shards: str = Field("", description="folder of the shards, filled in by `fit`")
+    size: int = Field(description="height and width of the images; a power of two")
+    workers: int = Field(ge=0, description="processes that read batches ahead; 0 reads in the training process")
+
+    @field_validator("size")
+    @classmethod
+    def _power_of_two(cls, size: int) -> int:
+        if size < 32 or size & (size - 1):
+            raise ValueError("it must be a power of two and at least 32, such as 64 or 128")
+        return size
+
+
+class GeneratorSettings(_Section):
+    width: int = Field(gt=0, description="channels of the first encoder row and of z's planes")
+    n_z: int = Field(gt=0, description="length of the latent vector")
+    tail_norm: TailNorm = Field(description="IN, ReLU after the last block only, or after every block")
+
+
+class CriticSettings(_Section):
+    width: int = Field(gt=0)
+    leaky_slope: float = Field(ge=0, lt=1)
+
+
+class SegmentorSettings(_Section):
+    width: int = Field(gt=0, multiple_of=2)
+    blocks: int = Field(ge=0)
+
+
+class LossSettings(_Section):
+    lambda_cls: float = Field(ge=0)
+    lambda_seg: float = Field(ge=0)
+    lambda_gp: float = Field(ge=0)
+    gp_reduction: Literal["sum", "mean"] = Field(description="of the score map inside the penalty")
+
+
+class OptimiserSettings(_Section):
+    lr_g: float = Field(gt=0)
+    lr_d: float = Field(gt=0)
+    lr_s: float = Field(gt=0)
+    beta1: float = Field(ge=0, lt=1)
+    beta2: float = Field(ge=0, lt=1)
+
+
+class ScheduleSettings(_Section):
+    batch: int = Field(gt=0)
+    n_repeat: int = Field(gt=0, description="critic and segmentor updates for one generator update")
+    epochs: int = Field(gt=0, description="horizon of the learning rates; where training ends if nothing else is said")
+    decay_epochs: int = Field(ge=0, description="last epochs over which the rates fall to 0; 0 keeps them constant")
+
+    @model_validator(mode="after")
+    def _decay_within(self) -> Self:
+        if self.decay_epochs > self.epochs:
+            raise ValueError(f"decay_epochs = {self.decay_epochs} must not exceed epochs = {self.epochs}")
+        return self
+
+
+class LogSettings(_Section):
+    checkpoint_every: int = Field(gt=0, description="steps")
+    sample_every: int = Field(gt=0, description="steps")
+    sample_columns: int = Field(gt=0, description="layouts in a sample grid")
+    sample_rows: int = Field(gt=0, description="latents in a sample grid")
+
+
+class Settings(_Section):
+    """Everything that decides what a run computes."""
+
+    system: Literal["scgan"]
+    seed: int = Field(ge=0, lt=2**63)
+    data: DataSettings
+    generator: GeneratorSettings
+    critic: CriticSettings
+    segmentor: SegmentorSettings
+    loss: LossSettings
+    optimiser: OptimiserSettings
+    schedule: ScheduleSettings
+    log: LogSettings
+
+    def with_shards(self, shards: Path) -> "Settings":
+        """Give the same settings with the shards' folder noted."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"shards": str(shards)})})
+
+
+def load_preset(name: str = "paper", overrides: Iterable[str] = ()) -> Settings:
+    """Load a preset that comes with the package; `overrides` are "section.key=value". Raises SettingsError."""
+    return settings_from(_preset_values(name), overrides, source=f"preset {name}")
+
+
+def load_settings(path: Path, preset: str = "paper", overrides: Iterable[str] = ()) -> Settings:
+    """Load a TOML file; what it leaves out comes from `preset`. Raises SettingsError naming file and key."""
+    values = _preset_values(preset)
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the settings {path} cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings {path} are not TOML: {error}") from error
+    for key, value in given.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            values[key].update(value)
+        else:
+            values[key] = value
+    return settings_from(values, overrides, source=str(path))
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write settings as TOML that `load_settings` gives back unchanged."""
+    text = io.BytesIO()
+    tomli_w.dump(settings.model_dump(), text)
+    maskkit.files.write_atomically(path, lambda file: file.write(text.getvalue()))
+
+
+def settings_from(values: dict[str, Any], overrides: Iterable[str] = (), *, source: str) -> Settings:
+    """Check nested values; raises SettingsError, a sentence with `source`, the key, its value and what is allowed."""
+    for override in overrides:
+        _apply(values, override)
+        source = f"{source} with --set"
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(f"{source}: {_sentence(error)}") from error
+
+
+def first_difference(a: Settings, b: Settings, ignore: Iterable[str] = ()) -> tuple[str, object, object] | None:
+    """Give the first key (dotted) whose values differ, with both values; None where the settings agree."""
+    theirs = dict(_flat(b.model_dump()))
+    for key, value in _flat(a.model_dump()):
+        if key not in ignore and theirs[key] != value:
+            return key, value, theirs[key]
+    return None
+
+
+def _preset_values(name: str) -> dict[str, Any]:
+    if name not in PRESETS:
+        raise SettingsError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
+    return tomllib.loads(files("gan").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    known = ["data.shards", *(name for name, _ in _flat(values))]
+    if not equals:
+        raise SettingsError(f"--set {override}: write it as key=value, such as loss.lambda_seg=10")
+    if key not in known:
+        raise SettingsError(f"--set {override}: {_unknown(key, known)}")
+    *sections, last = key.split(".")
+    target = values
+    for section in sections:
+        target = target[section]
+    try:
+        target[last] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        target[last] = text  # a bare word, such as loss.gp_reduction=mean
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return _unknown(key, [name for name, _ in _flat(_preset_values("paper"))])
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    if isinstance(first["input"], dict):
+        return f"{key}: {reason}"
+    return f"{key} = {first['input']!r}: {reason[0].lower()}{reason[1:]}"
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    section = f"{key.rpartition('.')[0]}."
+    allowed = [name for name in known if name.startswith(section)] or known
+    return f"there is no setting {key}; there are {', '.join(allowed)}"
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,194 @@
+"""Shards to batches: rows at the training size, in an order that depends on seed and position alone."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+import maskkit
+from gan.errors import CheckpointError, DataError
+
+
+@dataclass(frozen=True)
+class DataDescription:
+    """What the networks must know of the data: image size, classes of the layout, attributes, training rows."""
+
+    size: int
+    scheme: maskkit.RegionScheme
+    attribute_names: tuple[str, ...]
+    rows: int
+
+    @property
+    def n_s(self) -> int:
+        """Classes of the layout, background included."""
+        return len(self.scheme)
+
+    @property
+    def n_c(self) -> int:
+        """Attributes; may be 0."""
+        return len(self.attribute_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain types, for a checkpoint."""
+        return {
+            "size": self.size,
+            "scheme": self.scheme.to_dict(),
+            "attribute_names": list(self.attribute_names),
+            "rows": self.rows,
+        }
+
+    def summary(self) -> str:
+        """Say in a few words what the data is."""
+        names = ", ".join(self.attribute_names) or "none"
+        return f"{self.rows} rows at {self.size} pixels, scheme {self.scheme.name}, attributes {names}"
+
+    @classmethod
+    def from_dict(cls, values: Any, source: str) -> Self:
+        """Undo `to_dict`. Raises CheckpointError or maskkit.SchemeError with `source`."""
+        try:
+            scheme = maskkit.RegionScheme.from_dict(values["scheme"], source)
+            return cls(int(values["size"]), scheme, tuple(map(str, values["attribute_names"])), int(values["rows"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{source}: its description of the data is damaged ({error!r})") from error
+
+
+class Batch(NamedTuple):
+    """Real samples: `x` float32 (N, 3, H, W) in [-1, 1], `c` float32 (N, n_c) of 0 and 1, `s_idx` int64 (N, H, W)."""
+
+    x: Tensor
+    c: Tensor
+    s_idx: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Give the same batch on a device."""
+        return Batch(*(tensor.to(device) for tensor in self))
+
+
+def one_hot(s_idx: Tensor, n_s: int) -> Tensor:
+    """Turn class indices (N, H, W) int64 into float32 (N, n_s, H, W) of 0 and 1, on the same device."""
+    return F.one_hot(s_idx, n_s).permute(0, 3, 1, 2).float()
+
+
+class RowsAtSize(Dataset[Batch]):
+    """Rows of one split at the training size; a list of row numbers gives a batch.
+
+    Photos are averaged over areas; layouts are drawn again from the landmarks, and taken by nearest neighbour only
+    where there are none.
+    """
+
+    def __init__(self, shards: str | Path, split: str, size: int) -> None:
+        self.reader = maskkit.ShardReader(shards, split=split)
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    @property
+    def description(self) -> DataDescription:
+        """What these rows are, with their number."""
+        return DataDescription(self.size, self.reader.scheme, self.reader.attribute_names, len(self))
+
+    def read(self, rows: Sequence[int]) -> Batch:
+        """Read rows as one batch. Raises DataError for a label or an attribute out of range, maskkit.ShardError."""
+        samples = [self.reader[int(row)] for row in rows]
+        for sample in samples:
+            self._check(sample)
+        images = np.stack([maskkit.images.resize(sample["image"], self.size) for sample in samples])
+        x = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        c = torch.from_numpy(np.stack([sample["attributes"] for sample in samples])).float()
+        return Batch(x.contiguous(), c, torch.from_numpy(self._layouts(samples)).long())
+
+    def __getitem__(self, row: int) -> Batch:
+        return self.read([row])
+
+    def __getitems__(self, rows: list[int]) -> Batch | maskkit.MaskkitError:
+        """Read a batch for a DataLoader; a refusal is sent as a value, for a raised one would arrive as a traceback."""
+        try:
+            return self.read(rows)
+        except maskkit.MaskkitError as error:
+            return error
+
+    def _layouts(self, samples: list[dict[str, Any]]) -> NDArray[np.uint8]:
+        old = self.reader.size
+        if old == self.size:
+            return np.stack([sample["mask"] for sample in samples])
+        if all("landmarks" in sample for sample in samples):
+            points = maskkit.scale_points(np.stack([sample["landmarks"] for sample in samples]), old, self.size)
+            return maskkit.rasterize(points, self.size, self.reader.scheme)
+        nearest = (np.arange(self.size) * 2 + 1) * old // (2 * self.size)
+        return np.stack([sample["mask"][np.ix_(nearest, nearest)] for sample in samples])
+
+    def _check(self, sample: dict[str, Any]) -> None:
+        where = f"{self.reader.folder}, split {self.reader.split}, row {sample['id']}"
+        classes = len(self.reader.scheme)
+        if sample["mask"].max() >= classes:
+            raise DataError(
+                f"{where}: its mask holds the label {sample['mask'].max()}, and the scheme "
+                f"{self.reader.scheme.name} has the classes 0 to {classes - 1}; `maskkit verify` tells more"
+            )
+        if (sample["attributes"] > 1).any():
+            raise DataError(f"{where}: its attributes hold {sample['attributes'].max()}; they must be 0 or 1")
+
+
+class BatchOrder:
+    """Row numbers of batch after batch without end, from a position: a new permutation for each (seed, epoch).
+
+    The last incomplete batch of an epoch is dropped. Raises DataError where there are fewer rows than a batch.
+    """
+
+    def __init__(self, rows: int, batch: int, seed: int, start: int = 0) -> None:
+        if rows == 0:
+            raise DataError("the shards have no rows to train on; they need some in the split train")
+        if rows < batch:
+            raise DataError(f"{rows} rows do not fill a batch of {batch}; set schedule.batch to {rows} or less")
+        self.rows, self.batch, self.seed, self.start = rows, batch, seed, start
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Whole batches in one pass over the rows."""
+        return self.rows // self.batch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        per_epoch = self.batches_per_epoch
+        epoch, position = divmod(self.start, per_epoch)
+        while True:
+            order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+            for first in range(position * self.batch, per_epoch * self.batch, self.batch):
+                yield order[first : first + self.batch].tolist()
+            epoch, position = epoch + 1, 0
+
+
+def batches(rows: RowsAtSize, order: BatchOrder, workers: int = 0) -> Iterator[Batch]:
+    """Give batches on the CPU in the order's order, the same for any number of worker processes."""
+    loader: DataLoader[Batch] = DataLoader(
+        rows,
+        batch_sampler=order,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        # Fork copies open files and locks; a forkserver starts clean.
+        multiprocessing_context="forkserver" if workers else None,
+        worker_init_fn=_leave_signals_to_the_parent if workers else None,
+        generator=torch.Generator(),  # keep the loader off the global random state
+    )
+    for batch in loader:
+        if isinstance(batch, maskkit.MaskkitError):
+            raise batch
+        yield batch
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _leave_signals_to_the_parent(worker: int) -> None:
+    """Ctrl-C reaches the whole process group; the parent wants its last batches before it stops its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

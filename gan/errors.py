@@ -1,0 +1,35 @@
+"""The errors of training and generating; each message is a sentence with the file, the value and the way out."""
+
+import maskkit
+
+
+class GanError(maskkit.MaskkitError):
+    """Anything `gan` refuses or cannot do; `str(error)` is fit to be shown to a person."""
+
+
+class SettingsError(GanError):
+    """A setting that does not exist, or a value it cannot take."""
+
+
+class DataError(GanError):
+    """Shards that cannot be trained on, or a row in them that contradicts their description."""
+
+
+class CheckpointError(GanError):
+    """A checkpoint that is not what this version wrote, or does not fit the networks."""
+
+
+class IncompleteCheckpointError(CheckpointError):
+    """A checkpoint file that is cut short or is no checkpoint at all."""
+
+
+class RunError(GanError):
+    """A run folder that is missing, occupied, or was made with other settings."""
+
+
+class TrainingError(GanError):
+    """Training that cannot go on, such as a loss that is not finite."""
+
+
+class InputError(GanError):
+    """Latents, attributes, layouts or options that do not fit the generator."""

@@ -1,0 +1,99 @@
+"""Trained networks from a run folder or a checkpoint file, with what is needed to use them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import maskkit
+from gan.checkpoint import Checkpoint, load_checkpoint, load_newest
+from gan.config import Settings
+from gan.device import choose_device
+from gan.errors import InputError, RunError
+from gan.run_folder import read_settings
+from gan.systems.scgan import build_generator, build_segmentor
+
+
+class LoadedGenerator(nn.Module):
+    """A trained generator with its settings, to be called as `generator(z, c, s)`.
+
+    `z` float (N, n_z), `c` float (N, n_c), `s` one-hot (N, n_s, size, size) -> float32 (N, 3, size, size) in [-1, 1],
+    on the generator's device and without gradients.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, settings: Settings, device: torch.device) -> None:
+        super().__init__()
+        self.settings = settings
+        self.scheme: maskkit.RegionScheme = checkpoint.data.scheme
+        self.attribute_names = checkpoint.data.attribute_names
+        self.size = checkpoint.data.size
+        self.step = checkpoint.step
+        self.network = build_generator(settings, checkpoint.data)
+        checkpoint.fill_network("G", self.network)
+        self.to(device).eval().requires_grad_(False)
+
+    @property
+    def n_z(self) -> int:
+        """Length of the latent vector."""
+        return self.settings.generator.n_z
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.parameters()).device
+
+    @torch.no_grad()
+    def forward(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+        """Make images. Raises InputError where a shape does not fit."""
+        wanted = {
+            "z": (z, (len(z), self.n_z)),
+            "c": (c, (len(z), len(self.attribute_names))),
+            "s": (s, (len(z), len(self.scheme), self.size, self.size)),
+        }
+        for name, (tensor, shape) in wanted.items():
+            if tensor.shape != shape:
+                raise InputError(f"{name} has the shape {tuple(tensor.shape)}, and this generator needs {shape}")
+        images: Tensor = self.network(*(tensor.to(self.device, torch.float32) for tensor in (z, c, s)))
+        return images
+
+    def draw_z(self, count: int, seed: int) -> Tensor:
+        """Draw standard normal latents (count, n_z), the same on every device."""
+        return torch.randn(count, self.n_z, generator=torch.Generator().manual_seed(seed))
+
+    def attributes(self, present: Iterable[str]) -> Tensor:
+        """Give c (n_c,) with 1 for the named attributes and 0 for the others. Raises InputError for unknown names."""
+        names = tuple(present)
+        for name in names:
+            if name not in self.attribute_names:
+                known = ", ".join(self.attribute_names) or "none"
+                raise InputError(f"the generator knows no attribute {name!r}; it knows {known}")
+        return torch.tensor([float(name in names) for name in self.attribute_names])
+
+
+def load_generator(run_or_file: str | Path, device: str = "cpu") -> LoadedGenerator:
+    """Load the generator of a run folder (its newest checkpoint) or of one checkpoint file.
+
+    Raises RunError where there is none, CheckpointError naming file and key where it does not fit.
+    """
+    checkpoint, settings = _load(Path(run_or_file))
+    return LoadedGenerator(checkpoint, settings, choose_device(device))
+
+
+def load_segmentor(run_or_file: str | Path, device: str = "cpu") -> nn.Module:
+    """Load the segmentor that a run trained: images (N, 3, H, W) in [-1, 1] -> logits (N, n_s, H, W)."""
+    checkpoint, settings = _load(Path(run_or_file))
+    segmentor = build_segmentor(settings, checkpoint.data)
+    checkpoint.fill_network("S", segmentor)
+    return segmentor.to(choose_device(device)).eval().requires_grad_(False)
+
+
+def _load(path: Path) -> tuple[Checkpoint, Settings]:
+    """Give a checkpoint and its settings; a run's config.toml knows best where its shards lie now."""
+    if not path.exists():
+        raise RunError(f"there is no run and no checkpoint at {path}")
+    if path.is_dir():
+        settings = read_settings(path)
+        return load_newest(path), settings
+    checkpoint = load_checkpoint(path)
+    return checkpoint, checkpoint.settings

@@ -1,0 +1,58 @@
+"""SCGAN's losses as pure functions of tensors; weights are applied by the caller (SCGAN paper, Algorithm 1)."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Reduction = Literal["sum", "mean"]
+PENALTY_EPS = 1e-12  # keeps the slope of the square root finite where a critic is flat
+
+
+def wasserstein_critic(score_real: Tensor, score_fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the critic's two terms, minus the mean real score and the mean fake score; their sum is minimised."""
+    return -score_real.mean(), score_fake.mean()
+
+
+def wasserstein_generator(score_fake: Tensor) -> Tensor:
+    """Give minus the mean fake score (Algorithm 1, line 28; some print it with the wrong sign)."""
+    return -score_fake.mean()
+
+
+def interpolate(x_real: Tensor, x_fake: Tensor, e: Tensor) -> Tensor:
+    """Mix e*x_real + (1-e)*x_fake with one e in [0, 1] for each sample: (N, ...), (N, ...), (N,) -> (N, ...)."""
+    weight = e.view(-1, *[1] * (x_real.dim() - 1))
+    return weight * x_real + (1 - weight) * x_fake
+
+
+def gradient_penalty(score: Callable[[Tensor], Tensor], x_hat: Tensor, reduction: Reduction = "sum") -> Tensor:
+    """Penalise a critic whose slope at `x_hat` (N, ...) is not 1: mean_i (||grad score(x_hat)_i|| - 1)^2.
+
+    `score` gives a map (N, 1, h, w). With "sum" (SCGAN release, StarGAN) the map's sum is differentiated, with "mean"
+    its mean; the Wasserstein terms use the mean, so "sum" holds the mean critic near slope 1 / (h*w).
+    The result can be differentiated again.
+    """
+    x_hat = x_hat.detach().requires_grad_()
+    score_map = score(x_hat).flatten(1)
+    scores = score_map.sum(1) if reduction == "sum" else score_map.mean(1)
+    (slope,) = torch.autograd.grad(scores.sum(), x_hat, create_graph=True)
+    norm = (slope.flatten(1).square().sum(1) + PENALTY_EPS).sqrt()
+    return (norm - 1).square().mean()
+
+
+def attribute_bce(logits: Tensor, c: Tensor) -> Tensor:
+    """Sum the binary cross-entropy over attributes and average it over the batch: (N, n_c), (N, n_c) -> scalar.
+
+    0 where there are no attributes. The paper prints only the positive half, which all-ones would minimise.
+    """
+    return F.binary_cross_entropy_with_logits(logits, c, reduction="sum") / len(c)
+
+
+def pixel_cross_entropy(logits: Tensor, s_idx: Tensor) -> Tensor:
+    """Average the softmax cross-entropy over pixels and batch: (N, n_s, H, W), int64 (N, H, W) -> scalar.
+
+    The paper's formula sums over pixels; only the mean agrees with the share it reports for this loss.
+    """
+    return F.cross_entropy(logits, s_idx)

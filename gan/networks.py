@@ -1,0 +1,157 @@
+"""The three networks of SCGAN, in the rows of the SCGAN paper's Table 2 (contradictions resolved as noted)."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gan.config import TailNorm
+
+
+class ResidualUp(nn.Module):
+    """Double the resolution: (N, channels_in, H, W) -> (N, channels_out, 2H, 2W); RESBLKUP of the paper's Figure 3.
+
+    The norms stand inside the block, as in the SCGAN release: attributes enter as constant planes, and an instance
+    norm right behind them would erase them.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Conv2d(channels_in, channels_out, 3, padding=1),
+            nn.InstanceNorm2d(channels_out, affine=True),
+            nn.ReLU(),
+            nn.Upsample(scale_factor=2, mode="nearest"),
+            nn.Conv2d(channels_out, channels_out, 3, padding=1),
+            nn.InstanceNorm2d(channels_out, affine=True),
+        )
+        # A 1x1 convolution commutes with nearest upsampling; before it, it costs a quarter.
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(channels_in, channels_out, 1), nn.Upsample(scale_factor=2, mode="nearest")
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.main(x) + self.shortcut(x))
+
+
+class Generator(nn.Module):
+    """Make images from latents, attributes and layouts, joined step by step (SCGAN paper, Table 2, G).
+
+    `z` (N, n_z), `c` (N, n_c), `s` one-hot (N, n_s, size, size), all float -> (N, 3, size, size) in [-1, 1].
+    `n_c` may be 0. `tail_norm` says where "IN, ReLU" stands after blocks: "last" (before row 11 only, as in the
+    release) or "every" block (Table 2 read literally; it keeps about two thirds of the effect of c).
+    """
+
+    def __init__(
+        self, n_s: int, n_c: int, size: int, *, width: int = 64, n_z: int = 512, tail_norm: TailNorm = "last"
+    ) -> None:
+        super().__init__()
+        w = width
+        self.plane = size // 16
+        self.encoder = nn.Sequential(  # rows 1-4
+            *(_encoder_row(a, b) for a, b in ((n_s, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)))
+        )
+        # Row b1: Table 2 prints FC-8192, but its two shapes agree on `width` planes of size/16 squared. The norm is
+        # taken over each plane, since over a single value it would be zero.
+        self.latent = nn.Sequential(
+            nn.Linear(n_z, w * self.plane**2),
+            nn.Unflatten(1, (w, self.plane, self.plane)),
+            nn.InstanceNorm2d(w, affine=True),
+            nn.ReLU(),
+        )
+        self.block6 = ResidualUp(9 * w, 8 * w)
+        self.block7 = ResidualUp(8 * w, 4 * w)
+        self.block9 = ResidualUp(4 * w + n_c, 2 * w)
+        self.block10 = ResidualUp(2 * w, w)
+        every = tail_norm == "every"
+        self.norm6 = _norm_relu(8 * w) if every else nn.Identity()
+        self.norm7 = _norm_relu(4 * w) if every else nn.Identity()
+        self.norm9 = _norm_relu(2 * w) if every else nn.Identity()
+        self.norm10 = _norm_relu(w)
+        self.row11 = nn.Sequential(nn.Conv2d(w, 3, 3, padding=1), nn.Tanh())
+        self.apply(_xavier)
+
+    def forward(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+        h = torch.cat([self.encoder(s), self.latent(z)], dim=1)
+        h = self.norm7(self.block7(self.norm6(self.block6(h))))
+        c_planes = c[:, :, None, None].expand(-1, -1, *h.shape[2:])
+        h = self.norm9(self.block9(torch.cat([h, c_planes], dim=1)))
+        y: Tensor = self.row11(self.norm10(self.block10(h)))
+        return y
+
+
+class Critic(nn.Module):
+    """Score images and guess their attributes (SCGAN paper, Table 2, D): a trunk without norms and two heads.
+
+    (N, 3, size, size) -> score map (N, 1, 2, 2), unbounded, and attribute logits (N, n_c). The trunk halves until its
+    map is 2 x 2. No norm anywhere: the gradient penalty is taken for each sample on its own.
+    """
+
+    def __init__(self, n_c: int, size: int, *, width: int = 64, leaky_slope: float = 0.2) -> None:
+        super().__init__()
+        layers = size.bit_length() - 2
+        channels = [3, *(width * 2**i for i in range(layers))]
+        self.trunk = nn.Sequential(
+            *(nn.Sequential(nn.Conv2d(a, b, 4, 2, 1), nn.LeakyReLU(leaky_slope)) for a, b in pairwise(channels))
+        )
+        self.score = nn.Conv2d(channels[-1], 1, 3, padding=1, bias=False)
+        # The kernel equals the remaining map: Table 2's K3 would give one logit for each of its four places.
+        self.attributes = nn.Conv2d(channels[-1], n_c, 2, bias=False) if n_c else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.trunk(x)
+        logits = h.new_zeros(len(h), 0) if self.attributes is None else self.attributes(h).flatten(1)
+        return self.score(h), logits
+
+
+class Residual(nn.Module):
+    """Refine a map at its resolution, (N, channels, H, W) -> the same shape; nothing follows the sum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(channels, affine=True),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(channels, affine=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x + self.main(x)
+        return y
+
+
+class Segmentor(nn.Module):
+    """Name the region of every pixel (SCGAN paper, Table 2, S): (N, 3, H, W) -> logits (N, n_s, H, W)."""
+
+    def __init__(self, n_s: int, *, width: int = 64, blocks: int = 4) -> None:
+        super().__init__()
+        w = width
+        self.down = nn.Sequential(_segmentor_row(nn.Conv2d, 3, w), _segmentor_row(nn.Conv2d, w, 2 * w))
+        self.blocks = nn.Sequential(*(Residual(2 * w) for _ in range(blocks)))
+        up = nn.ConvTranspose2d
+        self.up = nn.Sequential(_segmentor_row(up, 2 * w, w), _segmentor_row(up, w, w // 2))
+        self.out = nn.Conv2d(w // 2, n_s, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.out(self.up(self.blocks(self.down(x))))
+        return logits
+
+
+def _encoder_row(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels_in, channels_out, 4, 2, 1), *_norm_relu(channels_out))
+
+
+def _segmentor_row(conv: type[nn.Conv2d] | type[nn.ConvTranspose2d], a: int, b: int) -> nn.Sequential:
+    return nn.Sequential(conv(a, b, 4, 2, 1, bias=False), *_norm_relu(b))
+
+
+def _norm_relu(channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.InstanceNorm2d(channels, affine=True), nn.ReLU())
+
+
+def _xavier(module: nn.Module) -> None:
+    """Xavier uniform for weights, PyTorch's own biases: the SCGAN release's choice for G (D and S keep defaults)."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(module.weight)

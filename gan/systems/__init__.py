@@ -1,0 +1,35 @@
+"""The systems that can be trained, by name, and what the training loop knows of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gan.config import Settings
+from gan.data import Batch, DataDescription
+from gan.systems.scgan import SCGAN
+
+
+class System(Protocol):
+    """Networks, optimisers, a training round and a way to generate; the loop knows no loss."""
+
+    optimisers: dict[str, torch.optim.Adam]
+    base_rates: dict[str, float]
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]: ...
+
+    def train_round(self, batches: Iterator[Batch], noise: torch.Generator) -> dict[str, Tensor]:
+        """Do one round: batches in, weighted loss components by name out (scalars on the device)."""
+
+    def generate(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+        """Make images (N, 3, H, W) in [-1, 1]."""
+
+
+SYSTEMS = {"scgan": SCGAN}
+
+
+def build_system(settings: Settings, data: DataDescription, device: torch.device) -> System:
+    """Make the untrained system that the settings name."""
+    return SYSTEMS[settings.system](settings, data, device)

@@ -1,0 +1,120 @@
+"""Checkpoints: what is refused, by name, and what survives a bad day."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gan.checkpoint import checkpoint_paths, load_checkpoint, load_newest
+from gan.config import Settings
+from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
+from gan.loading import load_generator, load_segmentor
+from gan.training import fit
+from maskkit.errors import MaskkitError, OutputError
+
+
+@pytest.fixture
+def run(small_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_run, tmp_path / "run"))
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = torch.load(path, weights_only=True)
+    change(content)
+    torch.save(content, path)
+
+
+def test_a_checkpoint_holds_plain_types_only_and_all_of_them(run: Path, small_settings: Settings) -> None:
+    found = load_newest(run)
+    assert (found.step, found.batches) == (40, 80)
+    assert found.settings.loss == small_settings.loss and found.data.attribute_names[0] == "Black_Hair"
+    assert set(found.networks) == set(found.optimisers) == {"G", "D", "S"} and "torch" in found.versions
+    assert [path.name for path in checkpoint_paths(run)] == ["step-000040.pt", "step-000020.pt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c.update(extra=1), "the key extra is foreign"),
+        (lambda c: c.pop("noise"), "the key noise is missing"),
+        (lambda c: c.update(format_version=99), "format version 99"),
+        (lambda c: c.update(step="many"), "the key step holds a str"),
+        (lambda c: c["settings"]["loss"].update(lambda_new=1), "no setting loss.lambda_new"),
+        (lambda c: c["data"].pop("scheme"), "description of the data is damaged"),
+        (lambda c: c["networks"]["G"].update(foreign=torch.zeros(1)), "network G: the key foreign is foreign"),
+        (lambda c: c["networks"]["G"].pop("latent.0.bias"), "network G: the key latent.0.bias is missing"),
+        (lambda c: c["networks"]["G"].update({"latent.0.bias": torch.zeros(3)}), "latent.0.bias has the shape (3,)"),
+        (lambda c: c["networks"].pop("G"), "no network G"),
+    ],
+)
+def test_refused_contents_are_named(run: Path, change: Callable[[dict[str, Any]], object], said: str) -> None:
+    path = checkpoint_paths(run)[0]
+    edit(path, change)
+    with pytest.raises(MaskkitError) as error:
+        load_generator(run)
+    assert str(path) in str(error.value) and said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c["optimisers"]["D"]["param_groups"][0]["params"].pop(), "optimiser D does not fit"),
+        (lambda c: c["optimisers"]["S"]["state"][0].update(exp_avg=torch.zeros(2)), "optimiser S does not fit"),
+        (lambda c: c["networks"]["S"].update(foreign=torch.zeros(1)), "network S: the key foreign"),
+        (lambda c: c.update(noise=torch.zeros(4, dtype=torch.uint8)), "noise is no state"),
+    ],
+)
+def test_resume_refuses_what_does_not_fit(
+    run: Path, drawn_shards: Path, small_settings: Settings, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    edit(checkpoint_paths(run)[0], change)
+    with pytest.raises(CheckpointError) as error:
+        fit(drawn_shards, run, small_settings, steps=41, resume=True, device="cpu")
+    assert said in str(error.value)
+
+
+def test_a_checkpoint_cut_short_is_passed_over(run: Path, caplog: pytest.LogCaptureFixture) -> None:
+    newest, before = checkpoint_paths(run)
+    newest.write_bytes(newest.read_bytes()[:-500])
+    assert load_newest(run).step == 20
+    assert newest.name in caplog.text
+    with pytest.raises(IncompleteCheckpointError, match=newest.name):
+        load_generator(newest)
+    before.write_bytes(b"")
+    with pytest.raises(IncompleteCheckpointError, match=before.name):
+        load_newest(run)
+
+
+def test_code_in_a_checkpoint_is_not_run(run: Path) -> None:
+    path = checkpoint_paths(run)[0]
+    torch.save({"format_version": 1, "step": Path}, path)
+    with pytest.raises(CheckpointError, match="more than tensors and plain types"):
+        load_checkpoint(path)
+
+
+def test_a_full_disk_leaves_the_old_file(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = load_newest(run)
+    before = found.path.read_bytes()
+
+    def full(content: object, file: Any) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match="No space left"):
+        found.save()
+    assert found.path.read_bytes() == before and len(list(found.path.parent.iterdir())) == 2
+
+
+def test_missing_places(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run and no checkpoint at"):
+        load_generator(tmp_path / "nothing")
+    with pytest.raises(RunError, match="not the folder of a run"):
+        load_generator(tmp_path)
+
+
+def test_the_segmentor_of_a_run(run: Path) -> None:
+    assert load_segmentor(run)(torch.zeros(2, 3, 32, 32)).shape == (2, 7, 32, 32)

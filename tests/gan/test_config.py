@@ -1,0 +1,71 @@
+"""Settings: presets, overrides, files, and errors that say what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from gan.config import PRESETS, first_difference, load_preset, load_settings, write_settings
+from gan.errors import SettingsError
+
+
+def test_paper_values() -> None:
+    paper = load_preset("paper")
+    assert (paper.loss.lambda_cls, paper.loss.lambda_seg, paper.loss.lambda_gp) == (5, 1, 10)
+    assert (paper.optimiser.lr_g, paper.optimiser.lr_d, paper.optimiser.lr_s) == (1e-4, 1e-4, 1e-4)
+    assert (paper.schedule.batch, paper.schedule.n_repeat, paper.schedule.epochs) == (16, 5, 20)
+    assert (paper.data.size, paper.generator.n_z, paper.critic.leaky_slope) == (128, 512, 0.2)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_written_settings_load_again(preset: str, tmp_path: Path) -> None:
+    settings = load_preset(preset, ["loss.gp_reduction=mean", "seed=7"]).with_shards(tmp_path / "odd \"name' ü")
+    write_settings(tmp_path / "config.toml", settings)
+    assert load_settings(tmp_path / "config.toml") == settings
+
+
+def test_a_file_may_be_partial(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[loss]\nlambda_seg = 3\n")
+    settings = load_settings(tmp_path / "mine.toml", "tiny", ["loss.lambda_cls=2"])
+    assert (settings.loss.lambda_seg, settings.loss.lambda_cls) == (3, 2)
+    assert first_difference(settings, load_preset("tiny")) == ("loss.lambda_cls", 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("loss.lambda_sgm=1", "there is no setting loss.lambda_sgm; there are loss.lambda_cls, loss.lambda_seg"),
+        ("loss=1", "there is no setting loss"),
+        ("seed", "key=value"),
+        ("data.size=100", "data.size = 100: it must be a power of two"),
+        ("data.size=16", "power of two and at least 32"),
+        ("schedule.batch=0", "schedule.batch = 0: input should be greater than 0"),
+        ("schedule.batch=many", "schedule.batch = 'many': input should be a valid integer"),
+        ("loss.lambda_gp=nan", "loss.lambda_gp = nan"),
+        ("optimiser.lr_g=inf", "optimiser.lr_g = inf"),
+        ("generator.tail_norm=never", "'last' or 'every'"),
+        ("schedule.decay_epochs=99", "decay_epochs = 99 must not exceed epochs = "),
+    ],
+)
+def test_refused_overrides_name_key_and_way_out(override: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_preset("tiny", [override])
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[loss]\nlambda_x = 1\n", "no setting loss.lambda_x"), ("loss = [", "not TOML"), ("loss = 1\n", "loss")],
+)
+def test_refused_files_are_named(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as error:
+        load_settings(path)
+    assert str(path) in str(error.value) and said in str(error.value)
+
+
+def test_missing_file_and_unknown_preset(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nothing\.toml cannot be read"):
+        load_settings(tmp_path / "nothing.toml")
+    with pytest.raises(SettingsError, match="no preset 'huge'; there are paper, tiny"):
+        load_preset("huge")

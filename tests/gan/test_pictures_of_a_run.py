@@ -1,0 +1,114 @@
+"""Grids and sequences from a trained generator."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import gan
+import maskkit
+from gan.errors import GanError, InputError
+from gan.pictures import layout_pictures, to_pictures
+from gan.rendering import render
+from gan.sampling import draw_layouts, sample
+from maskkit.errors import MaskkitError
+from tests.drawn import face_points
+
+
+@pytest.fixture
+def mouths(tmp_path: Path) -> tuple[str, str]:
+    """Point files of a face with a closed and with an open mouth."""
+    paths = tmp_path / "closed.pts", tmp_path / "open.pts"
+    for path, opening in zip(paths, (0.0, 0.16), strict=True):
+        maskkit.write_points(path, face_points(128, opening))
+    return str(paths[0]), str(paths[1])
+
+
+def tile(picture: np.ndarray, row: int, column: int, size: int = 32) -> np.ndarray:
+    return picture[row * (size + 2) :][:size, column * (size + 2) :][:, :size]
+
+
+def test_images_become_pictures_and_back() -> None:
+    x = torch.arange(256.0).view(1, 1, 16, 16).expand(1, 3, 16, 16) / 127.5 - 1
+    assert np.array_equal(to_pictures(x)[0][..., 1], np.arange(256).reshape(16, 16))
+    assert to_pictures(torch.full((1, 3, 2, 2), 1.01))[0].max() == 255
+
+
+def test_generator_says_what_it_needs(small_run: Path) -> None:
+    generator = gan.load_generator(small_run)
+    assert (generator.size, generator.n_z, len(generator.scheme)) == (32, 8, 7)
+    assert generator.attribute_names == ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
+    assert generator.attributes(["Young", "Black_Hair"]).tolist() == [1, 0, 0, 0, 1]
+    with pytest.raises(InputError, match=r"c has the shape \(2, 4\), and this generator needs \(2, 5\)"):
+        generator(torch.zeros(2, 8), torch.zeros(2, 4), torch.zeros(2, 7, 32, 32))
+    with pytest.raises(InputError, match="no attribute 'Bald'; it knows Black_Hair"):
+        generator.attributes(["Bald"])
+
+
+def test_grid_over_latents(small_run: Path, drawn_shards: Path, tmp_path: Path) -> None:
+    picture = sample(small_run, tmp_path / "grid.png", rows=2, columns=3, device="cpu")
+    assert picture.shape == (2 * 34 - 2, 5 * 34 - 2, 3)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png")), picture)
+    generator, row = gan.load_generator(small_run), maskkit.ShardReader(drawn_shards, split="val")[1]
+    s_idx = torch.from_numpy(maskkit.rasterize(maskkit.scale_points(row["landmarks"], 64, 32), 32))[None].long()
+    assert np.array_equal(tile(picture, 1, 1), layout_pictures(s_idx, generator.scheme)[0])
+    s = torch.from_numpy(maskkit.one_hot(s_idx.numpy(), 7)).float()
+    c = torch.from_numpy(row["attributes"]).float()[None]
+    expected = to_pictures(generator(generator.draw_z(3, 0)[2:], c, s))[0]
+    assert np.abs(tile(picture, 1, 4).astype(int) - expected).max() <= 1
+
+
+def test_grid_over_attributes_of_own_layouts(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    picture = sample(
+        small_run, tmp_path / "grid.png", layouts=mouths, vary="c", attributes=["Young"], scale=2, device="cpu"
+    )
+    assert picture.shape == (2 * (2 * 34 - 2), 2 * (7 * 34 - 2), 3)  # layout, own attributes, five reversed
+    assert not np.array_equal(tile(picture, 0, 1, 64), tile(picture, 0, 2, 64))
+
+
+def test_video_from_a_closed_to_an_open_mouth(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    render(small_run, *mouths, tmp_path / "smile.mp4", frames=9, masks=True, scale=2, device="cpu")
+    with av.open(str(tmp_path / "smile.mp4")) as video:
+        assert video.streams.video[0].codec_context.name == "h264"
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    assert len(frames) == 9 and frames[0].shape == (64, 128, 3)
+
+    generator = gan.load_generator(small_run)
+    colour = generator.scheme.palette[generator.scheme.names.index("inner_mouth")].astype(int)
+    areas = [(np.abs(frame[:, :64].astype(int) - colour).sum(2) < 60).sum() for frame in frames]
+    assert areas == sorted(areas) and areas[-1] > areas[0] + 20
+
+
+def test_frames_hold_z_and_c_and_follow_the_layout(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    out = tmp_path / "frames"
+    render(small_run, *mouths, out, frames=20, seed=4, attributes=["Male"], device="cpu")
+    files = sorted(out.iterdir())
+    assert len(files) == 20
+    generator = gan.load_generator(small_run)
+    s_idx = draw_layouts(generator, mouths).numpy()
+    s = torch.from_numpy(maskkit.one_hot(s_idx, 7)).float()
+    z, c = generator.draw_z(1, 4).expand(2, -1), generator.attributes(["Male"]).expand(2, -1)
+    for path, expected in zip((files[0], files[-1]), to_pictures(generator(z, c, s)), strict=True):
+        assert np.abs(np.asarray(Image.open(path)).astype(int) - expected).max() <= 1
+
+
+def test_gif(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    render(small_run, *mouths, tmp_path / "smile.gif", frames=3, device="cpu")
+    assert Image.open(tmp_path / "smile.gif").n_frames == 3
+
+
+def test_refusals(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    (tmp_path / "there.mp4").write_text("mine")
+    with pytest.raises(MaskkitError, match=r"there\.mp4 exists"):
+        render(small_run, *mouths, tmp_path / "there.mp4")
+    assert (tmp_path / "there.mp4").read_text() == "mine"
+    with pytest.raises(InputError, match="at least 2 frames"):
+        render(small_run, *mouths, tmp_path / "out.mp4", frames=1)
+    with pytest.raises(GanError, match=r"no longer at .*gone; name their folder with --shards"):
+        sample(small_run, tmp_path / "grid.png", shards=tmp_path / "gone")
+    with pytest.raises(MaskkitError, match=r"nothing\.pts"):
+        sample(small_run, tmp_path / "grid.png", layouts=[str(tmp_path / "nothing.pts")])
+    assert not (tmp_path / "grid.png").exists() and not (tmp_path / "out.mp4").exists()

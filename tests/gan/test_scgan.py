@@ -1,0 +1,148 @@
+"""The training round: who learns from what, and in which direction."""
+
+from collections.abc import Iterator
+from itertools import cycle
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import maskkit
+from gan.config import Settings
+from gan.data import Batch, DataDescription, one_hot
+from gan.systems.scgan import SCGAN
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def system(small_settings: Settings) -> SCGAN:
+    return SCGAN(small_settings, DataDescription(32, maskkit.load_scheme("scgan"), ("a", "b", "c"), 100), CPU)
+
+
+def make_batches(count: int) -> list[Batch]:
+    """Batches whose attributes and layouts are all different."""
+    noise = torch.Generator().manual_seed(5)
+    codes = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]])
+    return [
+        Batch(torch.rand(4, 3, 32, 32, generator=noise) * 2 - 1, codes, torch.randint(7, (4, 32, 32), generator=noise))
+        for _ in range(count)
+    ]
+
+
+def weights(network: nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten().clone() for p in network.parameters()])
+
+
+def changed(system: SCGAN, before: dict[str, Tensor]) -> set[str]:
+    return {name for name, network in system.networks.items() if not torch.equal(before[name], weights(network))}
+
+
+def noise() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
+
+def test_each_step_changes_its_own_network_only(system: SCGAN) -> None:
+    real = make_batches(1)[0]
+    made = system.draw_input(real, noise())
+    x_fake = system.generate(made.z, made.c, one_hot(made.s_idx, 7))
+    steps = {
+        "D": lambda: system.critic_step(real, x_fake.detach(), noise()),
+        "S": lambda: system.segmentor_step(real),
+        "G": lambda: system.generator_step(x_fake, made),
+    }
+    for name, step in steps.items():
+        before = {key: weights(network) for key, network in system.networks.items()}
+        step()
+        assert changed(system, before) == {name}
+
+
+def test_every_weight_of_every_network_learns(system: SCGAN) -> None:
+    before = {name: [p.clone() for p in network.parameters()] for name, network in system.networks.items()}
+    system.train_round(cycle(make_batches(2)), noise())
+    for name, network in system.networks.items():
+        for (key, now), then in zip(network.named_parameters(), before[name], strict=True):
+            assert not torch.equal(now, then), f"{name}.{key} has not moved"
+
+
+def test_segmentor_does_not_depend_on_the_others(system: SCGAN, small_settings: Settings) -> None:
+    alone = SCGAN(small_settings, system.data, CPU)
+    real = make_batches(6)
+    stream, draws = iter(real), noise()
+    for _ in range(3):
+        system.train_round(stream, draws)
+    for batch in real:
+        alone.segmentor_step(batch)
+    assert torch.equal(weights(system.S), weights(alone.S))
+
+
+def test_layouts_are_permuted_and_attributes_stay_with_their_images(system: SCGAN) -> None:
+    real = make_batches(2)
+    seen: list[tuple[Tensor, ...]] = []
+    system.G.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
+    draws = noise()
+    system.train_round(iter(real), draws)
+    assert len(seen) == 2  # the fifth fake batch (here the second) serves the generator's step as well
+    assert any(not torch.equal(s.argmax(1), batch.s_idx) for (_, _, s), batch in zip(seen, real, strict=True))
+    for (z, c, s), batch in zip(seen, real, strict=True):
+        assert torch.equal(c, batch.c) and z.shape == (4, 8)
+        matches = (s.argmax(1)[:, None] == batch.s_idx[None]).flatten(2).all(2)
+        assert torch.equal(matches.sum(0), torch.ones(4).long()), "each layout of the batch is used once"
+
+
+class MeanPixel(nn.Module):
+    """D(x) = w * mean pixel, w = 1 at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return (self.w * x.mean((1, 2, 3))).view(-1, 1, 1, 1), x.new_zeros(len(x), 3)
+
+
+def test_signs(system: SCGAN) -> None:
+    """A critic step raises the real score and lowers the fake one; a generator step raises the fake score."""
+    real = make_batches(1)[0]._replace(x=torch.ones(4, 3, 32, 32))
+    system.D = critic = MeanPixel()  # type: ignore[assignment]
+    system.optimisers["D"] = torch.optim.SGD(critic.parameters(), 0.01)  # type: ignore[assignment]
+    quiet = {"loss": system.settings.loss.model_copy(update={"lambda_gp": 0.0, "lambda_seg": 0.0, "lambda_cls": 0.0})}
+    system.settings = system.settings.model_copy(update=quiet)
+    x_fake = -torch.ones(4, 3, 32, 32)
+    system.critic_step(real, x_fake, noise())
+    assert critic(real.x)[0].mean() > 1 and critic(x_fake)[0].mean() < -1
+
+    made = system.draw_input(real, noise())
+
+    def generate() -> Tensor:
+        return system.generate(made.z, made.c, one_hot(made.s_idx, 7))
+
+    before = critic(generate())[0].mean()
+    system.generator_step(generate(), made)
+    assert critic(generate())[0].mean() > before
+
+
+def test_generator_learns_from_all_three_terms(system: SCGAN) -> None:
+    """The gradient at the fake images is that of -D_d + lambda_cls * A_c + lambda_seg * A_s, written out."""
+    made = system.draw_input(make_batches(1)[0], noise())
+    x_fake = torch.rand(4, 3, 32, 32, generator=noise(), requires_grad=True)
+    score, logits = system.D(x_fake)
+    p = torch.sigmoid(logits)
+    a_c = -(made.c * p.log() + (1 - made.c) * (1 - p).log()).sum() / 4
+    a_s = -(system.S(x_fake).log_softmax(1) * one_hot(made.s_idx, 7)).sum() / (4 * 32 * 32)
+    (expected,) = torch.autograd.grad(-score.mean() + 2 * a_c + 10 * a_s, x_fake)
+    system.generator_step(x_fake, made)
+    torch.testing.assert_close(x_fake.grad, expected, rtol=1e-4, atol=1e-8)
+
+
+def test_components_add_up_and_bear_their_weights(system: SCGAN) -> None:
+    made: Iterator[Batch] = cycle(make_batches(2))
+    found = {name: value.item() for name, value in system.train_round(made, noise()).items()}
+    assert set(found) == {
+        "loss_d/real", "loss_d/fake", "loss_d/gp", "loss_d/cls", "loss_d/total", "loss_s/seg", "loss_s/total",
+        "loss_g/fake", "loss_g/cls", "loss_g/seg", "loss_g/total",
+    }  # fmt: skip
+    for total in ("loss_d", "loss_s", "loss_g"):
+        parts = sum(value for name, value in found.items() if name.startswith(total) and not name.endswith("total"))
+        assert found[f"{total}/total"] == pytest.approx(parts, rel=1e-5)
+    assert found["loss_g/seg"] > 5 * found["loss_s/seg"]  # lambda_seg is 10
