@@ -55,7 +55,7 @@ class Checkpoint:
         try:
             maskkit.files.write_atomically(self.path, lambda file: torch.save(content, file))
         except RuntimeError as error:  # what torch makes of a full disk
-            raise CheckpointError(f"{self.path} could not be written: {error}") from error
+            raise CheckpointError(f"{self.path} could not be written; is the disk full? ({error})") from error
 
     def fill_network(self, name: str, network: nn.Module) -> None:
         """Load one network's weights. Raises CheckpointError naming the first key that is foreign or does not fit."""

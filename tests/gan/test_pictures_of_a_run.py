@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -71,9 +71,11 @@ def test_grid_over_attributes_of_own_layouts(small_run: Path, tmp_path: Path, mo
 
 def test_video_from_a_closed_to_an_open_mouth(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
     render(small_run, *mouths, tmp_path / "smile.mp4", frames=9, masks=True, scale=2, device="cpu")
-    with av.open(str(tmp_path / "smile.mp4")) as video:
-        assert video.streams.video[0].codec_context.name == "h264"
-        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    video = cv2.VideoCapture(str(tmp_path / "smile.mp4"))  # not the library that wrote it
+    assert int(video.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little") in (b"avc1", b"h264")
+    frames = []
+    while (read := video.read())[0]:
+        frames.append(read[1][..., ::-1])
     assert len(frames) == 9 and frames[0].shape == (64, 128, 3)
 
     generator = gan.load_generator(small_run)
