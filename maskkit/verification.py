@@ -35,10 +35,11 @@ def verify(folder: str | Path, on_progress: Callable[[int, int], None] | None = 
     if not dataset.complete:
         raise ShardError(f"{folder} is not complete: its build was stopped; run the same build again to finish it")
     seen: dict[str, str] = {}
+    last_of_split: dict[str, str] = {}
     for number, entry in enumerate(dataset.shards):
         _check_bytes(folder / entry.file, entry)
         with Shard(folder / entry.file, dataset, entry) as shard:
-            _check_rows(shard, entry, dataset, seen)
+            _check_rows(shard, entry, dataset, seen, last_of_split)
         if on_progress is not None:
             on_progress(number + 1, len(dataset.shards))
     if read_ledger(folder) != ledger_lines(folder, dataset):
@@ -56,16 +57,17 @@ def _check_bytes(path: Path, entry: ShardEntry) -> None:
         raise ShardError(f"{path}: its SHA-256 is {digest[:12]}..., and dataset.json promises {entry.sha256[:12]}...")
 
 
-def _check_rows(shard: Shard, entry: ShardEntry, dataset: Dataset, seen: dict[str, str]) -> None:
-    previous = ""
+def _check_rows(
+    shard: Shard, entry: ShardEntry, dataset: Dataset, seen: dict[str, str], last_of_split: dict[str, str]
+) -> None:
     for number in range(entry.rows):
         sample = shard.read(number)
         where = f"{entry.file}, row {number} ({sample['id']})"
-        if sample["id"] <= previous:
-            raise ShardError(f"{where}: the ids are not sorted")
         if sample["id"] in seen:
             raise ShardError(f"{where}: the same id stands in {seen[sample['id']]}")
-        previous, seen[sample["id"]] = sample["id"], entry.file
+        if sample["id"] < last_of_split.get(entry.split, ""):
+            raise ShardError(f"{where}: the ids are not sorted")
+        seen[sample["id"]], last_of_split[entry.split] = entry.file, sample["id"]
         _check_sample(sample, where, dataset)
 
 

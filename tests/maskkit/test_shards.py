@@ -46,17 +46,24 @@ def test_images_can_be_memory_mapped_and_masks_are_chunked(drawn_shards: Path) -
     assert (mapped[0] == first).all()
 
 
-def _read_in_process(reader: maskkit.ShardReader) -> int:
-    return int(sum(int(reader[i]["image"].sum()) for i in range(len(reader))))
+def _read_all(reader: maskkit.ShardReader, answer: "multiprocessing.SimpleQueue[tuple[int, bool]]") -> None:
+    """Answer with a checksum of all photos, and whether every file was opened in this process."""
+    before = list(reader._open.values())
+    total = sum(int(reader[i]["image"].sum()) for i in range(len(reader)))
+    answer.put((total, not any(shard in before for shard in reader._open.values())))
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 def test_reader_crosses_processes_after_use(drawn_shards: Path, method: str) -> None:
     reader = maskkit.ShardReader(drawn_shards, "val")
-    here = _read_in_process(reader)
-    assert _read_in_process(pickle.loads(pickle.dumps(reader))) == here
-    with multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.map(_read_in_process, [reader] * 2) == [here] * 2
+    here = sum(int(reader[i]["image"].sum()) for i in range(len(reader)))
+    context = multiprocessing.get_context(method)
+    answer = context.SimpleQueue()
+    process = context.Process(target=_read_all, args=(reader, answer))
+    process.start()
+    assert answer.get() == (here, True)
+    process.join()
+    assert len(pickle.loads(pickle.dumps(reader))) == 8
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
@@ -112,7 +119,8 @@ def _resign(folder: Path) -> None:
         (lambda path: _edit(path, "mask", 0), "not the one that its points draw"),
         (lambda path: _edit(path, "attributes", 2), "an attribute is 2"),
         (lambda path: _edit(path, "landmarks", np.nan), "NaN"),
-        (lambda path: _edit(path, "id", b"000000.png"), "ids are not sorted"),
+        (lambda path: _edit(path, "id", b"000000.png"), r"same id stands in train-00000\.h5"),
+        (lambda path: _edit(path, "id", b"000099.png"), "ids are not sorted"),
         (lambda path: _edit(path, "score", 0.5), "does not list what the shards"),
         (_cut, "not an HDF5 file|damaged|cannot be read"),
         (_link_outside, "does not hold its own data"),
