@@ -1,9 +1,11 @@
 """The command `maskkit`: photos to points, masks, morphs and shards."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +24,10 @@ from maskkit.files import make_folder, refuse_existing, write_atomically
 from maskkit.images import SUFFIXES as IMAGE_SUFFIXES
 from maskkit.point_files import SUFFIXES as POINT_SUFFIXES
 from maskkit.point_files import points_table
+from maskkit.sequences import check_output, write_frame_folder
+
+LARGEST_SIDE = 16384  # of a mask
+LARGEST_FRAME = 4096  # side of a film's frame
 
 EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -119,21 +125,21 @@ def landmarks(images: tuple[Path, ...], out: Path, kind: str, detector: str, ove
     Example:
       maskkit landmarks portrait.jpg holiday/ -o points --format csv
     """
-    make_folder(out)
+    paths = _photos(images)
+    results = Results(out, paths, overwrite)
+    table = results.target("landmarks.csv") if kind == "csv" else None
     found: dict[str, maskkit.Face] = {}
     failed: dict[str, str] = {}
-    for path, name in _each("finding faces", _photos(images)):
+    for path, name in _each("finding faces", paths):
         try:
             _, face = find_face(path, detector)
-            if kind != "csv":
-                target = _target(out, f"{name}.{kind}", overwrite)
-                maskkit.write_points(target, face.points)
+            if table is None:
+                maskkit.write_points(results.target(f"{name}.{kind}"), face.points)
         except MaskkitError as error:
             failed[str(path)] = str(error)
         else:
             found[str(path)] = face
-    if kind == "csv":
-        table = _target(out, "landmarks.csv", overwrite)
+    if table is not None:
         text = points_table({name: face.points for name, face in found.items()})
         write_atomically(table, lambda file: file.write(text.encode()))
     faces_found = {name: {"detector": f.detector, "score": f.score, "box": list(f.box)} for name, f in found.items()}
@@ -145,7 +151,7 @@ def landmarks(images: tuple[Path, ...], out: Path, kind: str, detector: str, ove
 @click.option("-o", "--out", required=True, type=FOLDER, help="Folder for the results.")
 @click.option("--format", "kind", type=click.Choice(["palette", "grey", "npy", "one-hot"]), default="palette",
               show_default=True, help="Palette PNG, grey PNG, label map .npy, or one-hot .npz.")  # fmt: skip
-@click.option("--size", help="Size of the masks, SIDE or WIDTHxHEIGHT; needed for point files without a photo.")
+@click.option("--size", help="Size of a point file's mask, SIDE or WIDTHxHEIGHT.")
 @scheme_option
 @click.option("--overlay", is_flag=True, help="Also write each photo with its regions and points drawn over it.")
 @overwrite_option
@@ -167,17 +173,18 @@ def segment(
     if height_width is None and any(path.suffix.lower() in POINT_SUFFIXES for path in inputs):
         raise click.UsageError("a point file does not tell the size of its picture: give --size WIDTHxHEIGHT")
     regions = maskkit.load_scheme(scheme)
-    make_folder(out)
+    paths = _photos(inputs)
+    results = Results(out, paths, overwrite)
     found: dict[str, Any] = {}
     failed: dict[str, str] = {}
-    for path, name in _each("drawing masks", _photos(inputs, POINT_SUFFIXES)):
+    for path, name in _each("drawing masks", paths):
         try:
             image, points = _image_and_points(path)
             mask = maskkit.rasterize(points, image.shape[:2] if image is not None else height_width or 0, regions)
-            target = _write_mask(out, name, kind, mask, regions, overwrite)
+            target = _write_mask(results, name, kind, mask, regions)
             if overlay and image is not None:
                 drawn = maskkit.draw_points(maskkit.overlay(image, mask, regions), points)
-                maskkit.write_png(_target(out, f"{name}.overlay.png", overwrite), drawn)
+                maskkit.write_png(results.target(f"{name}.overlay.png"), drawn)
         except MaskkitError as error:
             failed[str(path)] = str(error)
         else:
@@ -212,14 +219,14 @@ def morph(
       maskkit morph neutral.jpg smile.jpg -o smile.gif --frames 30
     """
     regions = maskkit.load_scheme(scheme)
-    refuse_existing(out, overwrite)
+    _check_morph(out, size * scale, fps, overwrite)
     points = maskkit.interpolate(maskkit.read_layout(a, size), maskkit.read_layout(b, size), frames)
     masks = maskkit.rasterize(points, size, regions)
     if out.suffix.lower() == ".npz":
         make_folder(out.parent)
         write_atomically(out, lambda file: np.savez_compressed(file, masks=masks, points=points))
     elif out.suffix == "":
-        _write_mask_folder(out, masks, regions, overwrite)
+        write_frame_folder(out, masks, partial(maskkit.write_palette_png, scheme=regions), overwrite)
     else:
         pictures = (maskkit.enlarge(maskkit.colorize(mask, regions), scale) for mask in masks)
         maskkit.write_frames(out, pictures, fps, overwrite)
@@ -283,18 +290,20 @@ def _finish(as_json: bool, out: Path, found: dict[str, Any], failed: dict[str, s
     return EXIT_FAILED if failed else 0
 
 
-def _photos(paths: Iterable[Path], more: tuple[str, ...] = ()) -> list[Path]:
-    """The files named, and the pictures below the folders named."""
+def _photos(paths: Iterable[Path]) -> list[Path]:
+    """The files named, and the pictures below the folders named; no two whose results would have one name."""
     files: list[Path] = []
     for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in (*IMAGE_SUFFIXES, *more))
-        if not below:
+        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+        if path.is_dir() and not below:
             raise OutputError(f"{path}: there are no pictures in this folder")
-        files += below
-    return files
+        files += below if path.is_dir() else [path]
+    taken: dict[str, Path] = {}
+    for path in dict.fromkeys(files):
+        if path.name in taken:
+            raise OutputError(f"{taken[path.name]} and {path} would give results of one name; take them one by one")
+        taken[path.name] = path
+    return list(taken.values())
 
 
 def _each(title: str, paths: list[Path]) -> Iterator[tuple[Path, str]]:
@@ -306,18 +315,44 @@ def _each(title: str, paths: list[Path]) -> Iterator[tuple[Path, str]]:
             advance(number, path.name)
 
 
-def _target(out: Path, name: str, overwrite: bool) -> Path:
-    refuse_existing(out / name, overwrite)
-    return out / name
+class Results:
+    """A folder for results, which never replaces an input and nothing else unless asked."""
+
+    def __init__(self, out: Path, inputs: list[Path], overwrite: bool) -> None:
+        make_folder(out)
+        self.out, self.overwrite = out, overwrite
+        self.inputs = {path.resolve() for path in inputs}
+
+    def target(self, name: str) -> Path:
+        """The path of one result; OutputError where something is in the way."""
+        path = self.out / name
+        if path.resolve() in self.inputs:
+            raise OutputError(f"{path} is one of the inputs and is not replaced; take another folder")
+        refuse_existing(path, self.overwrite)
+        return path
+
+
+def _check_morph(out: Path, frame_side: int, fps: float, overwrite: bool) -> None:
+    """Raise OutputError for what could not be written, before anything is drawn."""
+    if out.suffix.lower() == ".npz":
+        refuse_existing(out, overwrite)
+        return
+    if out.suffix.lower() not in ("", ".mp4", ".gif"):
+        raise OutputError(f"{out}: a morph is written as .mp4, .gif, .npz, or without an ending as a folder of PNGs")
+    if out.suffix and frame_side > LARGEST_FRAME:
+        raise OutputError(f"{out}: frames of {frame_side} pixels are too large; take a smaller --size or --scale")
+    check_output(out, fps, overwrite)
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    cells = text.lower().split("x")
-    if not all(cell.isdigit() and 0 < int(cell) <= 16384 for cell in cells) or len(cells) > 2:
-        raise click.UsageError(f"--size {text!r}: give SIDE or WIDTHxHEIGHT in pixels, each at most 16384")
-    return int(cells[-1]), int(cells[0])
+    if not re.fullmatch(r"[0-9]{1,5}(x[0-9]{1,5})?", text):
+        raise click.UsageError(f"--size {text!r}: give SIDE or WIDTHxHEIGHT in pixels")
+    width, height = (int(cell) for cell in (text.split("x") * 2)[:2])
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+        raise click.UsageError(f"--size {text!r}: a side has 1 to {LARGEST_SIDE} pixels")
+    return height, width
 
 
 def _image_and_points(path: Path) -> tuple[maskkit.images.Picture | None, maskkit.landmarks.Points]:
@@ -328,9 +363,9 @@ def _image_and_points(path: Path) -> tuple[maskkit.images.Picture | None, maskki
 
 
 def _write_mask(
-    out: Path, name: str, kind: str, mask: maskkit.raster.LabelMap, scheme: maskkit.RegionScheme, overwrite: bool
+    results: Results, name: str, kind: str, mask: maskkit.raster.LabelMap, scheme: maskkit.RegionScheme
 ) -> Path:
-    target = _target(out, name + {"npy": ".npy", "one-hot": ".npz"}.get(kind, ".png"), overwrite)
+    target = results.target(name + {"npy": ".npy", "one-hot": ".npz"}.get(kind, ".png"))
     if kind == "palette":
         maskkit.write_palette_png(target, mask, scheme)
     elif kind == "grey":
@@ -341,11 +376,3 @@ def _write_mask(
         channels = maskkit.one_hot(mask, len(scheme))
         write_atomically(target, lambda file: np.savez_compressed(file, one_hot=channels))
     return target
-
-
-def _write_mask_folder(
-    out: Path, masks: maskkit.raster.LabelMap, scheme: maskkit.RegionScheme, overwrite: bool
-) -> None:
-    make_folder(out)
-    for number, mask in enumerate(masks):
-        maskkit.write_palette_png(out / f"frame-{number:04d}.png", mask, scheme)

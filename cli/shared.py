@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from maskkit.errors import MaskkitError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+TRACEBACK_VARIABLE = "MASKKIT_TRACEBACK"
 PLAIN_SECONDS = 5.0  # between two progress lines where standard error is no terminal
 
 
@@ -48,6 +50,11 @@ def run(command: click.Command) -> NoReturn:
         fail(f"{where}{error.strerror or error}", EXIT_FAILED)
     except MemoryError:
         fail("there is not enough memory; take fewer workers, or a smaller size or batch", EXIT_FAILED)
+    except Exception as error:
+        # A mistake of the program's own, but a person in the middle of work is still owed a sentence.
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        fail(f"unexpected {type(error).__name__}: {error} ({TRACEBACK_VARIABLE}=1 shows where)", EXIT_FAILED)
 
 
 def _raise_terminated(signal_number: int, frame: FrameType | None) -> None:

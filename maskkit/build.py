@@ -24,7 +24,7 @@ from maskkit.detection import DETECTORS, STEPS
 from maskkit.errors import BuildError
 from maskkit.files import make_folder
 from maskkit.ledger import LEDGER, read_ledger, write_ledger, write_preview
-from maskkit.photos import Input, PhotoTask, Skip, process_photos
+from maskkit.photos import Input, PhotoTask, Skip, process_photo, process_photos
 from maskkit.regions import load_scheme
 from maskkit.shards import Row, write_shard
 
@@ -128,10 +128,13 @@ def build_celeba(
             _build_split(build, name, on_progress)
         if not sum(build.dataset.counts().values()):
             raise BuildError(f"{root}: no photo of {build.total} could be used; {FILE_NAME} in {out} lists the reasons")
-        write_ledger(build.out, build.dataset)
-        write_preview(build.out, build.dataset, build.out / PREVIEW)
         build.dataset.complete = True
         build.dataset.write(build.out)
+    # Derived from the shards, so they are made again where a stop or somebody removed them.
+    if not (build.out / LEDGER).exists():
+        write_ledger(build.out, build.dataset)
+    if not (build.out / PREVIEW).exists():
+        write_preview(build.out, build.dataset, build.out / PREVIEW)
     return _result(build, max_skipped, time.monotonic() - start)
 
 
@@ -142,11 +145,11 @@ def plan_celeba(
     build = _prepare(Path(root), Path(out), options or BuildOptions(), workers)
     possible = [one for inputs in build.inputs.values() for one in inputs if not one.problem]
     timed = possible[:: max(1, len(possible) // TIMED_PHOTOS)][:TIMED_PHOTOS]
-    results = process_photos(timed, build.task, workers=1)
-    next(results, None)  # loads the models, which is not repeated
+    process_photo(timed[0], build.task)  # loads the models, which is not repeated
     start = time.monotonic()
-    measured = sum(1 for _ in results)
-    seconds = (time.monotonic() - start) / max(1, measured) * len(possible) / workers
+    for one in timed:
+        process_photo(one, build.task)
+    seconds = (time.monotonic() - start) / len(timed) * len(possible) / workers
     return BuildPlan({name: len(inputs) for name, inputs in build.inputs.items()}, seconds, _bytes_left(build))
 
 
@@ -180,31 +183,32 @@ def _versions() -> dict[str, str]:
     return {"maskkit": version("maskkit"), **versions, "dlib_model_sha256": model}
 
 
-def _is_ours(name: str) -> bool:
-    return SHARD_NAME.fullmatch(name) is not None or name in (FILE_NAME, LEDGER, PREVIEW)
-
-
 def _open_folder(build: _Build, fresh: bool) -> None:
     """Make the folder ready: empty, or a stopped build of the same request to go on with."""
     make_folder(build.out)
     described = build.out / FILE_NAME
-    if fresh:
-        described.unlink(missing_ok=True)  # first, so that nothing half removed can be trusted
-        for path in build.out.iterdir():
-            if _is_ours(path.name):
-                path.unlink()
-    for leftover in build.out.glob(".*.partial"):
-        if _is_ours(leftover.name[1:].removesuffix(".partial")):
-            leftover.unlink()
-    if described.exists():
+    if not described.exists() and any(path.name != f".{FILE_NAME}.partial" for path in build.out.iterdir()):
+        raise BuildError(f"{build.out} is not empty and holds no data set; take an empty or new folder")
+    if described.exists() and not fresh:
         earlier = read_dataset(build.out)
         _check_same_request(build, earlier)
         build.dataset = earlier
         build.done = sum(entry.rows + len(entry.skipped) for entry in earlier.shards)
-    elif not fresh and any(build.out.iterdir()):
-        raise BuildError(f"{build.out} is not empty and holds no data set; take an empty or new folder")
     else:
-        build.dataset.write(build.out)
+        build.dataset.write(build.out)  # from here on nothing of an earlier build is trusted
+    _sweep(build)
+
+
+def _sweep(build: _Build) -> None:
+    """Remove what an earlier or a killed build left and `dataset.json` does not promise; touch nothing else."""
+    promised = {FILE_NAME, *(entry.file for entry in build.dataset.shards)}
+    if build.dataset.complete:
+        promised |= {LEDGER, PREVIEW}
+    for path in build.out.iterdir():
+        name = path.name[1:].removesuffix(".partial") if path.name.endswith(".partial") else path.name
+        ours = SHARD_NAME.fullmatch(name) or name in (FILE_NAME, LEDGER, PREVIEW)
+        if ours and path.name not in promised:
+            path.unlink()
 
 
 def _check_same_request(build: _Build, earlier: Dataset) -> None:

@@ -1,6 +1,7 @@
 """CelebA as it is distributed: the folder of photos, the attribute table, the partition and the identities."""
 
 import random
+import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +15,7 @@ SPLIT_RULES = ("official", "scgan", "person")
 SCGAN_TEST_ROWS, SHUFFLE_SEED = 1999, 1234  # the paper's way, with StarGAN's seed
 PERSON_SHARE = 0.1  # of the persons go to test, and as many to val
 
+NUMBER = re.compile(r"[0-9]{1,9}")
 IMAGE_FOLDERS = ("img_align_celeba", "img_align_celeba/img_align_celeba", "Img/img_align_celeba")
 TABLE_FOLDERS = ("", "Anno", "Eval")
 
@@ -44,16 +46,15 @@ def read_celeba(root: Path, attributes: tuple[str, ...], split: str) -> tuple[Pa
         for name in table
     ]
     inputs = [replace(one, problem=_problem(one, present, splits)) for one in inputs]
-    inputs += [
-        Input(name, (0,) * len(attributes), "train", f"no row in {table_file.name}") for name in present - set(table)
-    ]
-    return images, sorted(inputs, key=lambda one: one.id)
+    no_row = f"no row in {table_file.name}"
+    inputs += [Input(name, (0,) * len(attributes), "train", no_row) for name in present - set(table)]
+    return images, sorted((_printable(one) for one in inputs), key=lambda one: one.id)
 
 
 def read_attribute_table(path: Path) -> tuple[list[str], dict[str, list[int]]]:
     """The attribute names and each photo's values, -1 or 1, of a table in CelebA's format."""
     lines = _read_lines(path)
-    if len(lines) < 2 or not lines[0].strip().isdigit():
+    if len(lines) < 2 or not NUMBER.fullmatch(lines[0].strip()):
         raise BuildError(f"{path}: the first line is the number of photos and the second names the attributes")
     names, rows = lines[1].split(), [line for line in lines[2:] if line.strip()]
     if int(lines[0]) != len(rows):
@@ -111,6 +112,14 @@ def _problem(one: Input, present: set[str], splits: dict[str, str]) -> str:
     return "" if one.id in splits else "no row in the table of splits"
 
 
+def _printable(one: Input) -> Input:
+    """Escape a name that no table can hold, such as one with a line break or not in UTF-8, and leave its photo out."""
+    if one.id.isprintable():
+        return one
+    escaped = one.id.encode("unicode_escape").decode("ascii")
+    return replace(one, id=escaped, problem="the name holds characters that cannot be printed")
+
+
 def _find_images(root: Path) -> Path:
     found = [root / name for name in IMAGE_FOLDERS if (root / name).is_dir()]
     if not found:
@@ -129,7 +138,7 @@ def _read_pairs(path: Path) -> dict[str, int]:
         cells = line.split()
         if not cells:
             continue
-        if len(cells) != 2 or not cells[1].isdigit():
+        if len(cells) != 2 or not NUMBER.fullmatch(cells[1]):
             raise BuildError(f"{path}, line {number}: a photo's name and a number are expected, not {line[:60]!r}")
         pairs[cells[0]] = int(cells[1])
     return pairs

@@ -54,6 +54,10 @@ class Dataset:
         """How many inputs were left out."""
         return sum(len(entry.skipped) for entry in self.shards)
 
+    def all_counts(self) -> dict[str, int]:
+        """Rows of each split and inputs left out, as `dataset.json` states them."""
+        return {**self.counts(), "skipped": self.skipped()}
+
     def write(self, folder: Path) -> None:
         """Replace `dataset.json` in `folder` atomically."""
         content = {
@@ -66,7 +70,7 @@ class Dataset:
             "source": self.source,
             "options": self.options,
             "versions": self.versions,
-            "counts": {**self.counts(), "skipped": self.skipped()},
+            "counts": self.all_counts(),
             "shards": [vars(entry) for entry in self.shards],
         }
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -82,7 +86,7 @@ def read_dataset(folder: str | Path) -> Dataset:
         raise ShardError(f"{folder} holds no {FILE_NAME}; a folder made by `maskkit build-celeba` is needed") from error
     except OSError as error:
         raise ShardError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ShardError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ShardError(f"{path}: not the description of a {FORMAT} data set")
@@ -99,8 +103,11 @@ def read_dataset(folder: str | Path) -> Dataset:
             shards=[_entry(item) for item in content["shards"]],
             complete=bool(content["complete"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+        counts = {str(name): int(number) for name, number in content["counts"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ShardError(f"{path}: a key is missing or of the wrong kind ({error})") from error
+    if counts != dataset.all_counts():
+        raise ShardError(f"{path}: its counts {counts} are not the sums of its shards, {dataset.all_counts()}")
     for entry in dataset.shards:
         if not SHARD_NAME.fullmatch(entry.file) or not entry.file.startswith(f"{entry.split}-"):
             raise ShardError(f"{path}: {entry.file!r} is no name of a shard of the split {entry.split!r}")

@@ -38,7 +38,8 @@ def detect(image: Picture, detector: str = "auto") -> list[Face]:
     """Find the faces in an RGB picture, uint8 (H, W, 3), the largest first; an empty list where there is none.
 
     `auto` runs HOG (faces from about 80 pixels) and, where that finds nothing, HOG on the picture enlarged twice.
-    `hog`, `hog-upsampled` and `usual-box` run one step alone. Raises DetectionError, MissingExtraError or ImageError.
+    `hog`, `hog-upsampled` and `usual-box` run one step alone; the last finds nothing but in aligned photos.
+    Raises DetectionError, MissingExtraError or ImageError.
     """
     steps = ("hog", "hog-upsampled") if detector == "auto" else (detector,)
     return _first_hit(check_picture(image), steps)
@@ -59,8 +60,6 @@ def detect_aligned(image: Picture, detector: str = "auto") -> list[Face]:
     `auto` runs HOG, HOG on the picture enlarged twice and, on a photo of 178 x 218 pixels, takes the usual box.
     """
     steps = tuple(STEPS) if detector == "auto" else (detector,)
-    if image.shape[:2] != ALIGNED_SIZE:
-        steps = tuple(step for step in steps if step != "usual-box")
     faces = _first_hit(check_picture(image), steps)
     return sorted(faces, key=lambda face: np.hypot(*(_centre(face.box) - _centre(USUAL_BOX))))
 
@@ -96,7 +95,7 @@ def _hog(image: Picture, upsample: int) -> list[tuple[Box, float]]:
 
 
 def _usual_box(image: Picture) -> list[tuple[Box, float]]:
-    return [(USUAL_BOX, float("nan"))]
+    return [(USUAL_BOX, float("nan"))] if image.shape[:2] == ALIGNED_SIZE else []
 
 
 # The order is the code of each step in shards: append, never reorder.

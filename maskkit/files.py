@@ -14,6 +14,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     A reader never sees half a file, and after a power cut there is the old one or the new one. Raises OutputError
     with the file and the reason (no room, no permission, no such folder); the partial file is removed.
     """
+    check_name(path)
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:
@@ -46,8 +47,15 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"the folder {folder} could not be made: {error.strerror or error}") from error
 
 
+def check_name(path: Path) -> None:
+    """Raise OutputError for `.`, `..` and `/`, which name no file or folder that could be made."""
+    if path.name in ("", ".."):
+        raise OutputError(f"{path} is no name for a result; give one")
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise OutputError if `path` is there and may not be replaced (an empty folder may)."""
+    check_name(path)
     occupied = path.exists() and not (path.is_dir() and not any(path.iterdir()))
     if occupied and not overwrite:
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")

@@ -1,6 +1,8 @@
 """Pictures in: decoding with limits, orientation, and the crop that moves a photo and its points together."""
 
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,9 @@ FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
 LARGEST_PIXELS = 64_000_000  # 192 MB once decoded
 
+# What Pillow's decoders raise on broken files, beside OSError.
+DECODER_ERRORS = (ValueError, TypeError, SyntaxError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error)
+
 Picture = NDArray[np.uint8]
 
 
@@ -27,23 +32,23 @@ def read_image(path: str | Path) -> Picture:
     reason, before decoding where the header already tells that it is too large.
     """
     try:
-        # Pillow's own size warning is replaced by the limit below.
+        # Pillow's warnings of large pictures are replaced by the limit below; those of odd metadata help nobody.
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > LARGEST_PIXELS:
                     raise ImageError(
                         f"{path}: {image.width} x {image.height} pixels are more than the {LARGEST_PIXELS:,} allowed"
                     )
                 image.load()
-                return np.asarray(_as_rgb(ImageOps.exif_transpose(image)))
+                return np.asarray(_as_rgb(_upright(image)))
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not a picture of a known format ({', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path}: more pixels than the {LARGEST_PIXELS:,} allowed") from error
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, SyntaxError, EOFError, IndexError) as error:  # what Pillow's decoders raise on broken files
+    except DECODER_ERRORS as error:
         raise ImageError(f"{path}: broken picture ({error})") from error
 
 
@@ -53,6 +58,14 @@ def check_picture(image: NDArray[np.uint8]) -> Picture:
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise ImageError(f"a picture is uint8 RGB of shape (H, W, 3), not {array.dtype} {array.shape}")
     return np.ascontiguousarray(array)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn by the EXIF orientation; where that cannot be read, the picture stays as it is stored."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except DECODER_ERRORS:
+        return image
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

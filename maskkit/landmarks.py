@@ -46,7 +46,7 @@ def check_points(points: ArrayLike, source: str = "the points") -> Points:
     """
     try:
         array = np.asarray(points, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise PointsError(f"{source}: expected numbers of shape (68, 2), got something else ({error})") from error
     if array.ndim not in (2, 3) or array.shape[-2:] != (POINT_COUNT, 2):
         raise PointsError(f"{source}: expected shape (68, 2) or (N, 68, 2), got {array.shape}")

@@ -16,7 +16,7 @@ from maskkit.point_files import SUFFIXES as POINT_SUFFIXES
 from maskkit.point_files import read_points
 from maskkit.shards import Shard
 
-SHARD_ROW = re.compile(r"(?P<file>.+\.h5)#(?P<row>\d+)")
+SHARD_ROW = re.compile(r"(?P<file>.+\.h5)#(?P<row>[0-9]{1,9})")
 
 
 def read_layout(spec: str | Path, size: int) -> Points:

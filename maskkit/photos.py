@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -94,7 +95,8 @@ def process_photos(inputs: Sequence[Input], task: PhotoTask, workers: int) -> It
     waiting: deque[Future[Row | Skip]] = deque()
     try:
         for one in inputs:
-            waiting.append(pool.submit(process_photo, one, task))
+            with _interrupts_held():
+                waiting.append(pool.submit(process_photo, one, task))
             if len(waiting) >= workers * QUEUE_PER_WORKER:
                 yield waiting.popleft().result()
         while waiting:
@@ -108,7 +110,16 @@ def process_photos(inputs: Sequence[Input], task: PhotoTask, workers: int) -> It
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a worker may be started: it inherits that, and this process answers for all of them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)

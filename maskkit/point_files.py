@@ -115,7 +115,10 @@ def _parse_json(text: str, path: Path) -> ArrayLike:
 
 
 def _parse_csv(text: str, path: Path) -> dict[str, Points]:
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise PointsError(f"{path}: not valid CSV ({error})") from error
     if (rows and not _is_number(rows[0][-1])) or (rows and not rows[0][0] and rows[0][-1] == str(2 * POINT_COUNT - 1)):
         _check_header(rows.pop(0), path)
     faces: dict[str, Points] = {}
@@ -123,6 +126,8 @@ def _parse_csv(text: str, path: Path) -> dict[str, Points]:
         name, cells = (row[0], row[1:]) if len(row) == 2 * POINT_COUNT + 1 else ("", row)
         if len(cells) != 2 * POINT_COUNT or not all(map(_is_number, cells)):
             raise PointsError(f"{path}, row {number}: expected 136 numbers and perhaps a name before them")
+        if name in faces:
+            raise PointsError(f"{path}, row {number}: {name} has a row already")
         face = np.array(cells, dtype=np.float64).reshape(POINT_COUNT, 2)
         faces[name or str(number)] = check_points(face, f"{path}, row {number}")
     return faces

@@ -15,7 +15,7 @@ from maskkit.landmarks import LARGEST_COORDINATE, check_points
 from maskkit.regions import RegionScheme, as_scheme
 
 SUBPIXELS = 256
-FACES_AT_ONCE = 64  # bounds the memory of a batch
+PIXELS_AT_ONCE = 64 * 128 * 128  # bounds the memory of a batch
 
 LabelMap = NDArray[np.uint8]
 
@@ -31,8 +31,9 @@ def rasterize(points: ArrayLike, size: int | tuple[int, int], scheme: str | Path
     chosen = as_scheme(scheme)
     faces = array.reshape(-1, *array.shape[-2:])
     labels = np.zeros((len(faces), height, width), dtype=np.uint8)
-    for start in range(0, len(faces), FACES_AT_ONCE):
-        some = slice(start, start + FACES_AT_ONCE)
+    at_once = max(1, PIXELS_AT_ONCE // (height * width))
+    for start in range(0, len(faces), at_once):
+        some = slice(start, start + at_once)
         snapped = _snap(faces[some])
         for index, region in enumerate(chosen.regions):
             if region.polygon:
@@ -62,8 +63,9 @@ def one_hot(label_map: ArrayLike, classes: int) -> NDArray[np.uint8]:
     if largest >= classes or (labels.dtype.kind == "i" and labels.min(initial=0) < 0):
         wrong = largest if largest >= classes else labels.min()
         raise SchemeError(f"the label map holds the value {wrong}, and the classes are 0 to {classes - 1}")
-    # Compared in the labels' own type, or everything would be widened first.
-    channels: NDArray[np.bool_] = labels[..., None, :, :] == np.arange(classes, dtype=labels.dtype)[:, None, None]
+    # Compared in the labels' own type where it holds all classes, or everything would be widened first.
+    kind = np.promote_types(labels.dtype, np.min_scalar_type(classes))
+    channels: NDArray[np.bool_] = labels[..., None, :, :] == np.arange(classes, dtype=kind)[:, None, None]
     return channels.view(np.uint8)
 
 

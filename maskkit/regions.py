@@ -96,7 +96,7 @@ def load_scheme(name_or_file: str | Path) -> RegionScheme:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SchemeError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SchemeError(f"{path}: not valid JSON ({error})") from error
     return RegionScheme.from_dict(content, str(path))
 
@@ -122,6 +122,8 @@ def _polygon(indices: Any) -> tuple[int, ...]:
 def _check_names(scheme: RegionScheme, source: str) -> None:
     if not 1 <= len(scheme) <= 256:
         raise SchemeError(f"{source}: {len(scheme)} regions; a label map holds 1 to 256")
+    if not all(name.isprintable() for name in (scheme.name, *scheme.names)):
+        raise SchemeError(f"{source}: a name holds characters that cannot be printed")
     if len(set(scheme.names)) != len(scheme):
         raise SchemeError(f"{source}: two regions have the same name")
     mirrors = {region.name: region.mirror for region in scheme.regions}

@@ -1,9 +1,13 @@
 """Sequences of frames out: H.264 video, GIF, or a folder of PNGs."""
 
 import io
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,78 +19,128 @@ from maskkit.pictures import write_png
 
 # Quantiser of x264: 0 is lossless, 51 the worst; small synthetic pictures show every artefact.
 X264_QUALITY = 12
-ENDINGS = (".mp4", ".gif", "a name without ending for a folder of PNGs")
+FASTEST = 100  # frames a second; a GIF counts in hundredths
+PALETTE_FRAMES = 8  # from which a GIF takes its colours
+FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
+ENDINGS = ".mp4, .gif, or no ending for a folder of PNGs"
+
+
+def check_output(path: str | Path, fps: float = 12, overwrite: bool = False) -> None:
+    """Raise OutputError or MissingExtraError for what `write_frames` could not write, before frames are made."""
+    path = Path(path)
+    if path.suffix.lower() not in ("", ".mp4", ".gif"):
+        raise OutputError(f"{path}: sequences are written as {ENDINGS}; {path.suffix} is none of them")
+    if not 0 < fps <= FASTEST:
+        raise OutputError(f"{path}: {fps:g} frames a second cannot be written; take 1 to {FASTEST}")
+    if path.suffix.lower() == ".mp4":
+        _import_av()
+    refuse_existing(path, overwrite)
+    if path.suffix == "" and path.is_dir() and any(not FRAME_NAME.fullmatch(file.name) for file in path.iterdir()):
+        raise OutputError(f"{path} holds more than frames and is not replaced; give another name")
+    if path.suffix and path.is_dir():
+        raise OutputError(f"{path} is a folder; give another name")
 
 
 def write_frames(path: str | Path, frames: Iterable[Picture], fps: float = 12, overwrite: bool = False) -> int:
     """Write RGB frames of one size, uint8 (H, W, 3), as `.mp4` (H.264), `.gif` or a folder of PNGs; give their number.
 
-    The ending decides. Frames of odd size get one more row or column in an `.mp4`, because its colours are stored at
-    half resolution. Raises OutputError if there is something at `path` already, unless `overwrite`.
+    The ending decides. Frames are taken one by one. Those of odd size get one more row or column in an `.mp4`, because
+    its colours are stored at half resolution. Raises OutputError, before the first frame is asked for, if there is
+    something at `path` already, unless `overwrite`; a folder is replaced only if it holds nothing but frames.
     """
     path = Path(path)
-    refuse_existing(path, overwrite)
-    pictures = list(frames)
-    if not pictures:
-        raise OutputError(f"{path}: there are no frames to write")
-    if not 0 < fps <= 1000:
-        raise OutputError(f"{path}: {fps:g} frames a second cannot be written; take 1 to 1000")
-    suffix = path.suffix.lower()
-    if suffix == "":
-        _write_folder(path, pictures)
-    elif suffix in (".mp4", ".gif"):
-        make_folder(path.parent)
-        content = _mp4(pictures, fps) if suffix == ".mp4" else _gif(pictures, fps)
-        write_atomically(path, lambda file: file.write(content))
-    else:
-        raise OutputError(f"{path}: sequences are written as {', '.join(ENDINGS)}; {suffix} is none of them")
-    return len(pictures)
+    check_output(path, fps, overwrite)
+    if path.suffix == "":
+        return write_frame_folder(path, frames, write_png, overwrite)
+    make_folder(path.parent)
+    counted = _Counted(frames)
+    encode = _encode_mp4 if path.suffix.lower() == ".mp4" else _encode_gif
+    write_atomically(path, lambda file: file.write(encode(counted, fps)))
+    return counted.count
 
 
-def _write_folder(path: Path, pictures: list[Picture]) -> None:
+def write_frame_folder(
+    path: Path, frames: Iterable[Any], write: Callable[[Path, Any], object], overwrite: bool = False
+) -> int:
+    """Write each frame as `path/frame-0000.png` and so on with `write`, all or none; give their number."""
+    check_output(path, overwrite=overwrite)
     # Written beside and renamed, so that a stop half-way leaves no folder that looks whole.
     partial = path.with_name(f".{path.name}.partial")
+    count = 0
     try:
         if partial.exists():
             shutil.rmtree(partial)
         make_folder(partial)
-        for number, picture in enumerate(pictures):
-            write_png(partial / f"frame-{number:04d}.png", picture)
+        for frame in frames:
+            write(partial / f"frame-{count:04d}.png", frame)
+            count += 1
+        if not count:
+            raise OutputError(f"{path}: there are no frames to write")
         if path.is_dir():
             shutil.rmtree(path)
         partial.rename(path)
     except OSError as error:
         raise OutputError(f"{path} could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return count
 
 
-def _mp4(pictures: list[Picture], fps: float) -> bytes:
+class _Counted:
+    """Frames that are counted as they go by."""
+
+    def __init__(self, frames: Iterable[Picture]) -> None:
+        self.frames, self.count = iter(frames), 0
+
+    def __iter__(self) -> Iterator[Picture]:
+        for frame in self.frames:
+            self.count += 1
+            yield frame
+        if not self.count:
+            raise OutputError("there are no frames to write")
+
+
+def _import_av() -> Any:
     try:
         import av
     except ImportError as error:
         raise MissingExtraError("av (PyAV)", "video", "writing an .mp4") from error
-    from fractions import Fraction
+    return av
 
-    height, width = (side + side % 2 for side in pictures[0].shape[:2])
+
+def _encode_mp4(frames: Iterable[Picture], fps: float) -> bytes:
+    av = _import_av()
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.pix_fmt = "yuv420p"
         # One thread: the same frames give the same bytes on every machine.
         stream.options = {"crf": str(X264_QUALITY), "threads": "1"}
-        for picture in pictures:
-            padding = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
-            padded = np.ascontiguousarray(np.pad(picture, padding, mode="edge"))
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(padded, format="rgb24")))
+        waiting = iter(frames)
+        first = next(waiting)
+        height, width = first.shape[:2]
+        odd = ((0, height % 2), (0, width % 2), (0, 0))
+        stream.height, stream.width = height + height % 2, width + width % 2
+        for frame in chain([first], waiting):
+            even = np.ascontiguousarray(np.pad(frame, odd, mode="edge"))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         container.mux(stream.encode())
     return buffer.getvalue()
 
 
-def _gif(pictures: list[Picture], fps: float) -> bytes:
+def _encode_gif(frames: Iterable[Picture], fps: float) -> bytes:
     # One palette for all frames, or colours would flicker from frame to frame.
-    strip = Image.fromarray(np.concatenate(pictures[:: max(1, len(pictures) // 8)]))
-    palette = strip.quantize(256, dither=Image.Dither.NONE)
-    images = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    waiting = iter(frames)
+    first = list(islice(waiting, PALETTE_FRAMES))
+    palette = Image.fromarray(np.concatenate(first)).quantize(256, dither=Image.Dither.NONE)
+
+    def pictures() -> Iterator[Image.Image]:
+        for some in (first, waiting):
+            for frame in some:
+                yield Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+
+    images = pictures()
     buffer = io.BytesIO()
     # Pillow stores equal neighbours once, for as long as they last together.
-    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0)
+    next(images).save(buffer, "GIF", save_all=True, append_images=images, duration=round(1000 / fps), loop=0)
     return buffer.getvalue()

@@ -105,8 +105,10 @@ class Shard:
             # All but the pictures is small, 0.6 kB a row, and reading it row by row would cost more than the pictures.
             names = ("attributes", "id", *(FOUND if "landmarks" in self._file else ()))
             self._columns: dict[str, NDArray[Any]] = {name: self._file[name][:] for name in names}
-            self._detectors = json.loads(self._file["detector"].attrs["detectors"]) if self.has_landmarks else []
-        except (KeyError, OSError, RuntimeError, ValueError) as error:
+            self._detectors: list[str] = []
+            if self.has_landmarks:
+                self._detectors = list(map(str, json.loads(self._file["detector"].attrs["detectors"])))
+        except (KeyError, OSError, RuntimeError, TypeError, ValueError, RecursionError) as error:
             self.close()
             raise ShardError(f"{path}: damaged, or not a shard ({error})") from error
         except ShardError:
@@ -231,10 +233,12 @@ def _check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry
         inside = isinstance(file.get(name, getlink=True), h5py.HardLink) and isinstance(file[name], h5py.Dataset)
         if not inside or file[name].is_virtual or file[name].external:
             raise ShardError(f"{path}: {name} does not hold its own data; such shards are refused")
+    if dataset is not None and entry is not None:
+        _check_description(file, path, dataset, entry)
     if "image" not in file or file["image"].ndim != 4:
         raise ShardError(f"{path}: the data set 'image' of shape (N, H, W, 3) is missing")
     count, size = entry.rows if entry else len(file["image"]), dataset.size if dataset else file["image"].shape[1]
-    names = json.loads(file.attrs["attribute_names"])
+    names = list(map(str, json.loads(file.attrs["attribute_names"])))
     expected: dict[str, tuple[tuple[int, ...], str]] = {
         "image": ((count, size, size, 3), "uint8"),
         "mask": ((count, size, size), "uint8"),
@@ -253,3 +257,16 @@ def _check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry
             raise ShardError(f"{path}: {name} is {found}, and {kind} {shape} was promised")
     if "id" not in file or file["id"].shape != (count,) or file["id"].dtype.kind != "S":
         raise ShardError(f"{path}: id is not {count} fixed-length strings")
+
+
+def _check_description(file: h5py.File, path: Path, dataset: Dataset, entry: ShardEntry) -> None:
+    """Compare what the file says of itself with `dataset.json`: mixed-up names would be learned without a word."""
+    promised = {
+        "split": entry.split,
+        "scheme": dataset.scheme.to_dict(),
+        "attribute_names": list(dataset.attribute_names),
+    }
+    found = {name: file.attrs[name] if name == "split" else json.loads(file.attrs[name]) for name in promised}
+    for name, value in promised.items():
+        if found[name] != value:
+            raise ShardError(f"{path}: its {name} is {found[name]}, and dataset.json promises {value}")

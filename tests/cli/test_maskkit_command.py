@@ -60,6 +60,36 @@ def test_points_masks_and_a_morph_of_photos(faces_fixture: Path, tmp_path: Path)
     assert (again.returncode, "exists" in again.stderr) == (1, True)
 
 
+def test_inputs_and_each_other_s_results_are_never_replaced(faces_fixture: Path, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        shutil.copytree(faces_fixture, tmp_path / folder)
+    both = command("landmarks", tmp_path / "one", tmp_path / "two", "-o", tmp_path / "points", "--overwrite")
+    assert (both.returncode, "results of one name" in both.stderr) == (1, True)
+    photo = tmp_path / "face.png"
+    Image.open(faces_fixture / "collins.jpg").save(photo)
+    before = photo.read_bytes()
+    onto = command("segment", photo, "-o", tmp_path, "--overwrite")
+    assert (onto.returncode, "is one of the inputs" in onto.stderr) == (1, True)
+    assert photo.read_bytes() == before
+
+
+def test_a_shorter_morph_leaves_no_frames_of_a_longer_one(tmp_path: Path) -> None:
+    maskkit.write_points(tmp_path / "a.pts", face_points(64))
+    for frames in (5, 3):
+        arguments = ("morph", tmp_path / "a.pts", tmp_path / "a.pts", "-o", tmp_path / "m", "--frames", frames)
+        assert command(*arguments, "--overwrite").returncode == 0
+        assert len(list((tmp_path / "m").iterdir())) == frames
+    with Image.open(tmp_path / "m" / "frame-0000.png") as image:
+        assert image.mode == "P"
+
+
+def test_the_csv_of_points_is_refused_before_the_work(faces_fixture: Path, tmp_path: Path) -> None:
+    (tmp_path / "landmarks.csv").write_text("mine")
+    result = command("landmarks", faces_fixture, "-o", tmp_path, "--format", "csv")
+    assert (result.returncode, "finding faces" in result.stderr) == (1, False)
+    assert (tmp_path / "landmarks.csv").read_text() == "mine"
+
+
 @pytest.mark.parametrize("kind", ["palette", "grey", "npy", "one-hot"])
 def test_mask_formats_hold_the_same_labels(tmp_path: Path, kind: str) -> None:
     points = face_points(50)
@@ -146,6 +176,11 @@ def test_hostile_photos_end_in_the_right_result_or_a_sentence(real_data: Path, t
         (("morph", "{tmp}/face.pts", "{nowhere}.pts", "-o", "{tmp}/m.gif"), 1, "{nowhere}.pts: No such file"),
         (("morph", "{tmp}/face.pts", "{tmp}/face.pts", "-o", "{tmp}/m.avi"), 1, "m.avi"),
         (("morph", "{tmp}/face.pts"), 2, "Missing argument"),
+        (("morph", "{tmp}/face.pts", "{tmp}/face.pts", "-o", "."), 1, "no name for a result"),
+        (("morph", "{tmp}/face.pts", "{tmp}/face.pts", "-o", "{tmp}", "--overwrite"), 1, "more than frames"),
+        (("morph", "x.h5#" + "9" * 400, "{tmp}/face.pts", "-o", "{tmp}/m.gif"), 1, "neither a shard row"),
+        (("segment", "{tmp}/face.pts", "-o", "{tmp}/out", "--size", "\u00b2"), 2, "give SIDE"),
+        (("segment", "{tmp}/face.pts", "-o", "{tmp}/out", "--size", "99999"), 2, "1 to 16384"),
         (("build-celeba", "{tmp}", "{tmp}/out", "--detector", "magic"), 2, "magic"),
     ],
 )

@@ -1,5 +1,6 @@
 """CelebA to shards: what is kept and skipped and why, resuming, the same bytes, and refusals that lose nothing."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -100,8 +101,10 @@ def test_skipped_photos_are_told_with_their_reasons(root: Path, tmp_path: Path) 
     Image.new("RGB", (178, 218)).save(photos / "extra.jpg")
     text = (root / "list_attr_celeba.txt").read_text()
     (root / "list_attr_celeba.txt").write_text(text.replace("000012.jpg", "../../etc/passwd"))
+    shutil.copy(photos / "000005.jpg", photos / "a\rb.jpg")
+    shutil.copy(photos / "000005.jpg", os.fsencode(photos) + b"/\xff.jpg")
     result = maskkit.build_celeba(root, tmp_path / "out", OPTIONS)
-    assert (result.kept, result.skipped, result.too_many_skipped) == (7, 7, True)
+    assert (result.kept, result.skipped, result.too_many_skipped) == (7, 9, True)
     reasons = {line["id"]: line["reason"] for line in read_ledger(tmp_path / "out") if line["outcome"] == "skipped"}
     assert reasons == {
         "../../etc/passwd": "the name leads out of the folder of photos",
@@ -111,8 +114,10 @@ def test_skipped_photos_are_told_with_their_reasons(root: Path, tmp_path: Path) 
         "000004.jpg": "no face found",
         "000012.jpg": "no row in list_attr_celeba.txt",
         "extra.jpg": "no row in list_attr_celeba.txt",
+        "a\\rb.jpg": "the name holds characters that cannot be printed",
+        "\\udcff.jpg": "the name holds characters that cannot be printed",
     }
-    assert maskkit.verify(tmp_path / "out").skipped == 7
+    assert maskkit.verify(tmp_path / "out").skipped == 9
 
 
 def test_other_options_are_refused_and_lose_nothing_fresh_begins_anew(root: Path, tmp_path: Path) -> None:
@@ -128,11 +133,23 @@ def test_other_options_are_refused_and_lose_nothing_fresh_begins_anew(root: Path
     assert maskkit.build_celeba(root, out, OPTIONS, fresh=True).kept == 11
     stranger = tmp_path / "stranger"
     stranger.mkdir()
-    (stranger / "thesis.txt").write_text("mine")
-    with pytest.raises(BuildError, match="not empty"):
-        maskkit.build_celeba(root, stranger, OPTIONS)
-    maskkit.build_celeba(root, stranger, OPTIONS, fresh=True)
-    assert (stranger / "thesis.txt").read_text() == "mine"
+    (stranger / "preview.png").write_text("mine")
+    for fresh in (False, True):
+        with pytest.raises(BuildError, match="not empty"):
+            maskkit.build_celeba(root, stranger, OPTIONS, fresh=fresh)
+    assert (stranger / "preview.png").read_text() == "mine"
+
+
+def test_leftovers_are_swept_and_derived_files_made_again(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    maskkit.build_celeba(root, out, OPTIONS)
+    before = contents(out)
+    (out / "train-00007.h5").write_bytes(b"of an earlier build")
+    (out / ".train-00002.h5.partial").write_bytes(b"half")
+    (out / "ledger.csv").unlink()
+    (out / "notes.txt").write_text("mine")
+    maskkit.build_celeba(root, out, OPTIONS)
+    assert contents(out) == {**before, "notes.txt": b"mine"}
 
 
 @pytest.mark.parametrize(

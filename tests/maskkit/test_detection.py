@@ -68,6 +68,7 @@ def test_the_usual_box_is_the_last_step_for_aligned_photos_only() -> None:
     assert np.isnan(face.score)
     assert maskkit.detect_aligned(noise[:200]) == []
     assert maskkit.detect(noise) == []
+    assert maskkit.detect(noise[:1, :1], "usual-box") == []
 
 
 def test_refusals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

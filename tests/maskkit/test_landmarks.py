@@ -60,6 +60,10 @@ def test_pts_count_from_one_with_and_without_header(tmp_path: Path) -> None:
         ("a.csv", "id,x0\nface,1\n", "header"),
         ("a.csv", "id," + ",".join(f"x{i}" for i in range(68)) + "," + ",".join(f"y{i}" for i in range(68)), "header"),
         ("a.csv", "1,2\n", "136 numbers"),
+        ("a.csv", ("1," * 136).rstrip(",") + "\n" + "x" * 200_000, "not valid CSV"),
+        ("a.csv", "a" + ",1" * 136 + "\na" + ",2" * 136, "a has a row already"),
+        ("a.json", f"[[{10**400}, 1]]", "expected numbers"),
+        ("a.json", "[" * 100_000, "not valid JSON"),
         ("a.txt", "", "end in .pts, .json, .csv"),
     ],
 )

@@ -65,7 +65,15 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path, frames: list[np.nda
         with pytest.raises(OutputError, match=f"{name} exists"):
             maskkit.write_frames(tmp_path / name, frames)
         assert maskkit.write_frames(tmp_path / name, frames[:3], overwrite=True) == 3
-    with pytest.raises(OutputError, match=r"written as \.mp4, \.gif"):
-        maskkit.write_frames(tmp_path / "a.avi", frames)
+    (tmp_path / "folder" / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match="more than frames and is not replaced"):
+        maskkit.write_frames(tmp_path / "folder", frames, overwrite=True)
+    assert len(list((tmp_path / "folder").iterdir())) == 4
+    never = iter([])
+    for name, fps, message in (("a.avi", 12, r"written as \.mp4, \.gif"), ("a.gif", 5000, "5000 frames a second")):
+        with pytest.raises(OutputError, match=message):
+            maskkit.write_frames(tmp_path / name, never, fps, overwrite=True)
+    with pytest.raises(OutputError, match="is no name for a result"):
+        maskkit.write_frames(".", frames, overwrite=True)
     with pytest.raises(OutputError, match="no frames"):
         maskkit.write_frames(tmp_path / "b.gif", [])

@@ -126,6 +126,10 @@ def test_bad_points_are_refused(points: object, message: str) -> None:
         maskkit.rasterize(points, SIZE)  # type: ignore[arg-type]
 
 
+def test_more_classes_than_the_type_holds() -> None:
+    assert maskkit.one_hot(np.array([[1, 2]], dtype=np.uint8), 300).sum() == 2
+
+
 def test_labels_outside_the_classes_are_refused() -> None:
     with pytest.raises(SchemeError, match="holds the value 7, and the classes are 0 to 6"):
         maskkit.one_hot(np.full((2, 2), 7, dtype=np.uint8), 7)

@@ -140,6 +140,15 @@ def test_verify_names_the_first_broken_promise(copy: Path, damage: object, messa
     assert "train-00000.h5" in str(error.value) or "ledger.csv" in str(error.value)
 
 
+def test_mixed_up_names_are_noticed(copy: Path) -> None:
+    path = copy / "dataset.json"
+    text = path.read_text()
+    for old, new, message in (("Black_Hair", "Bald", "attribute_names"), ('"skin"', '"scarf"', "scheme")):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(ShardError, match=f"its {message} is"):
+            maskkit.verify(copy)
+
+
 def test_a_reader_refuses_a_cut_shard_and_an_unfinished_build(copy: Path) -> None:
     _cut(copy / "train-00001.h5")
     reader = maskkit.ShardReader(copy)
@@ -159,8 +168,14 @@ def test_a_reader_refuses_a_cut_shard_and_an_unfinished_build(copy: Path) -> Non
         ({"format": "zip"}, "not the description"),
         ({"version": 2}, "format version 2"),
         ({"image_size": None}, "wrong kind"),
-        ({"shards": [{"file": "../../x.h5", "split": "train", "rows": 1, "bytes": 1, "sha256": "", "skipped": []}]},
-         "no name of a shard"),
+        ({"counts": {"train": 1}}, "not the sums of its shards"),
+        (
+            {
+                "shards": [{"file": "../x.h5", "split": "train", "rows": 1, "bytes": 1, "sha256": "", "skipped": []}],
+                "counts": {"train": 1, "val": 0, "test": 0, "skipped": 0},
+            },
+            "no name of a shard",
+        ),
     ],
 )  # fmt: skip
 def test_descriptions_are_checked(copy: Path, change: dict[str, object], message: str) -> None:
