@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from cli.shared import EXIT_INTERRUPTED, EXIT_TERMINATED, Advance, Terminated, print_json, progress, run
+from gan.names import SYSTEM_NAMES
 
 if TYPE_CHECKING:
     from gan.config import Settings
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace what is at the output.")
-SEED = click.option("--seed", default=0, show_default=True, help="Decides the latents.")
+SEED = click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Decides the latents."
+)
 SCALE = click.option("--scale", default=1, show_default=True, type=click.IntRange(1, 32), help="Repeat pixels.")
 OUTPUT = click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 RUN = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
@@ -35,6 +38,7 @@ def group() -> None:
 @group.command()
 @click.argument("shards", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--system", type=click.Choice(SYSTEM_NAMES), help="What to train; by default what the settings name.")
 @click.option("--preset", type=click.Choice(["paper", "tiny"]), help="Settings to start from; paper by default.")
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings that replace the preset's.")
 @click.option("--epochs", type=click.IntRange(1), help="Train up to so many epochs in total.")
@@ -46,6 +50,7 @@ def group() -> None:
 def fit(
     shards: Path,
     out: Path,
+    system: str | None,
     preset: str | None,
     config: Path | None,
     epochs: int | None,
@@ -65,6 +70,8 @@ def fit(
     import gan
 
     fit_run = gan.fit  # before anything else, so that a missing torch is a sentence
+    if system is not None:
+        overrides = (f"system={system}", *overrides)
     settings = _settings(out, preset, config, resume, overrides)
     start = time.monotonic()
     with stop_on_signal() as received, ExitStack() as stack:
@@ -97,8 +104,10 @@ def fit(
 @click.option("--shards", type=click.Path(path_type=Path), help="Where the run's shards are now, if they moved.")
 @click.option("--layout", "layouts", multiple=True, help="A photo, point file or shard row as a row; repeatable.")
 @click.option("--attributes", help="Names of the attributes that are 1, with commas; by default the row's own.")
-@click.option("--rows", default=4, show_default=True, type=click.IntRange(1), help="Layouts taken from the shards.")
-@click.option("--count", default=6, show_default=True, type=click.IntRange(1), help="Latents along a row.")
+@click.option(
+    "--rows", default=4, show_default=True, type=click.IntRange(1, 256), help="Layouts taken from the shards."
+)
+@click.option("--count", default=6, show_default=True, type=click.IntRange(1, 256), help="Latents along a row.")
 @click.option(
     "--columns", type=click.Choice(["z", "c"]), default="z", show_default=True,
     help="Along a row: other latents, or the attributes and then each of them reversed in turn.",
@@ -146,8 +155,8 @@ def sample(
 @OUTPUT
 @click.option("--from", "start", required=True, metavar="A", help="A photo, point file or shard row (x.h5#12).")
 @click.option("--to", "end", required=True, metavar="B", help="The same, for the last frame.")
-@click.option("--frames", default=24, show_default=True, type=click.IntRange(2), help="Both ends included.")
-@click.option("--fps", default=12, show_default=True, type=click.IntRange(1), help="Frames a second.")
+@click.option("--frames", default=24, show_default=True, type=click.IntRange(2, 10_000), help="Both ends included.")
+@click.option("--fps", default=12, show_default=True, type=click.IntRange(1, 100), help="Frames a second.")
 @click.option("--attributes", help="Names of the attributes that are 1, with commas; by default none.")
 @click.option("--masks", is_flag=True, help="Put each frame's mask beside it.")
 @SEED

@@ -201,7 +201,7 @@ def segment(
 @click.option("--size", type=click.IntRange(8, 4096), default=128, show_default=True, help="Side of the masks.")
 @click.option("--scale", type=click.IntRange(1, 16), default=4, show_default=True,
               help="Enlarge the pixels of .mp4 and .gif.")  # fmt: skip
-@click.option("--fps", type=click.FloatRange(1, 120), default=12, show_default=True)
+@click.option("--fps", type=click.FloatRange(1, 100), default=12, show_default=True)
 @scheme_option
 @overwrite_option
 @as_json

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
 
 FORMAT_VERSION = 1
 KEEP = 3  # newest checkpoints of a run
+_NAME = re.compile(r"step-(\d+)\.pt")
 _KEYS = {
     "format_version", "step", "batches", "settings", "data", "networks", "optimisers", "noise", "versions",
 }  # fmt: skip
@@ -64,18 +66,36 @@ class Checkpoint:
         _check_tensors(f"{self.path}: network {name}", self.networks[name], network.state_dict())
         network.load_state_dict(self.networks[name])
 
-    def fill_optimiser(self, name: str, optimiser: torch.optim.Optimizer) -> None:
-        """Load one optimiser's state. Raises CheckpointError where it does not fit."""
-        if name not in self.optimisers:
-            raise CheckpointError(f"{self.path}: it holds no optimiser {name}")
-        state = self.optimisers[name]
-        try:
-            optimiser.load_state_dict(state)
-            for group in optimiser.param_groups:
-                for number, parameter in enumerate(group["params"]):
-                    _check_moments(state["state"].get(number, {}), parameter, f"optimiser {name}, parameter {number}")
-        except (CheckpointError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(f"{self.path}: optimiser {name} does not fit ({error})") from error
+    def fill(self, networks: Mapping[str, nn.Module], optimisers: Mapping[str, torch.optim.Adam]) -> None:
+        """Load the state of all networks and optimisers. Raises CheckpointError naming what is foreign or missing."""
+        for kind, held, wanted in (("network", self.networks, networks), ("optimiser", self.optimisers, optimisers)):
+            if foreign := set(held) - set(wanted):
+                raise CheckpointError(f"{self.path}: the {kind} {min(foreign, key=str)} is foreign")
+            if missing := set(wanted) - set(held):
+                raise CheckpointError(f"{self.path}: it holds no {kind} {min(missing)}")
+        for name, network in networks.items():
+            self.fill_network(name, network)
+        for name, optimiser in optimisers.items():
+            self._fill_optimiser(name, optimiser)
+
+    def _fill_optimiser(self, name: str, optimiser: torch.optim.Adam) -> None:
+        """Load one optimiser's moments; rates and betas stay those of the settings."""
+        where = f"{self.path}: optimiser {name}"
+        held = self.optimisers[name]
+        moments = held.get("state") if isinstance(held, dict) else None
+        if not isinstance(moments, dict):
+            raise CheckpointError(f"{where}: it holds no state")
+        parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        # Adam keeps nothing before its first step, and something for every parameter after it.
+        expected = range(len(parameters) if self.step else 0)
+        if set(moments) != set(expected):
+            raise CheckpointError(
+                f"{where} knows {len(moments)} parameters, and {len(expected)} are needed at step {self.step}"
+            )
+        for number in expected:
+            shapes = {"step": torch.zeros(()), "exp_avg": parameters[number], "exp_avg_sq": parameters[number]}
+            _check_tensors(f"{where}, parameter {number}", moments[number], shapes)
+        optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
     def fill_noise(self, noise: torch.Generator) -> None:
         """Put a CPU generator into the saved state. Raises CheckpointError where it is none."""
@@ -121,8 +141,9 @@ def checkpoint_path(run: Path, step: int) -> Path:
 
 def checkpoint_paths(run: Path) -> list[Path]:
     """List a run's checkpoints, newest first."""
-    found = (run / "checkpoints").glob("step-*.pt")
-    return sorted(found, key=lambda path: (len(path.name), path.name), reverse=True)
+    # A user's own copy, such as step-000200-good.pt, is neither taken as one nor deleted.
+    named = ((_NAME.fullmatch(path.name), path) for path in (run / "checkpoints").glob("step-*.pt"))
+    return [path for _, path in sorted(((int(name[1]), path) for name, path in named if name), reverse=True)]
 
 
 def load_newest(run: Path) -> Checkpoint:
@@ -172,12 +193,6 @@ def _check_tensors(where: str, given: Any, expected: Mapping[str, Tensor]) -> No
         if key not in given:
             raise CheckpointError(f"{where}: the key {key} is missing")
         _check_shape(f"{where}: the key {key}", given[key], tensor)
-
-
-def _check_moments(moments: Mapping[str, Any], parameter: Tensor, where: str) -> None:
-    for key in ("exp_avg", "exp_avg_sq"):
-        if key in moments:
-            _check_shape(f"{where}: {key}", moments[key], parameter)
 
 
 def _check_shape(where: str, given: Any, expected: Tensor) -> None:

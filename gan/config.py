@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 import maskkit
 from gan.errors import SettingsError
+from gan.names import SystemName
 
 TailNorm = Literal["last", "every"]
 PRESETS = ("paper", "tiny")
@@ -23,31 +24,31 @@ class _Section(BaseModel):
 
 class DataSettings(_Section):
     shards: str = Field("", description="folder of the shards, filled in by `fit`")
-    size: int = Field(description="height and width of the images; a power of two")
-    workers: int = Field(ge=0, description="processes that read batches ahead; 0 reads in the training process")
+    size: int = Field(description="height and width of the images; a power of two from 32 to 1024")
+    workers: int = Field(ge=0, le=256, description="processes that read batches ahead; 0 reads in the training process")
 
     @field_validator("size")
     @classmethod
     def _power_of_two(cls, size: int) -> int:
-        if size < 32 or size & (size - 1):
-            raise ValueError("it must be a power of two and at least 32, such as 64 or 128")
+        if not 32 <= size <= 1024 or size & (size - 1):
+            raise ValueError("it must be a power of two from 32 to 1024, such as 64 or 128")
         return size
 
 
 class GeneratorSettings(_Section):
-    width: int = Field(gt=0, description="channels of the first encoder row and of z's planes")
-    n_z: int = Field(gt=0, description="length of the latent vector")
+    width: int = Field(gt=0, le=512, description="channels of the first encoder row and of z's planes")
+    n_z: int = Field(gt=0, le=8192, description="length of the latent vector")
     tail_norm: TailNorm = Field(description="IN, ReLU after the last block only, or after every block")
 
 
 class CriticSettings(_Section):
-    width: int = Field(gt=0)
+    width: int = Field(gt=0, le=512)
     leaky_slope: float = Field(ge=0, lt=1)
 
 
 class SegmentorSettings(_Section):
-    width: int = Field(gt=0, multiple_of=2)
-    blocks: int = Field(ge=0)
+    width: int = Field(gt=0, le=512, multiple_of=2)
+    blocks: int = Field(ge=0, le=64)
 
 
 class LossSettings(_Section):
@@ -66,8 +67,8 @@ class OptimiserSettings(_Section):
 
 
 class ScheduleSettings(_Section):
-    batch: int = Field(gt=0)
-    n_repeat: int = Field(gt=0, description="critic and segmentor updates for one generator update")
+    batch: int = Field(gt=0, le=4096)
+    n_repeat: int = Field(gt=0, le=1000, description="critic and segmentor updates for one generator update")
     epochs: int = Field(gt=0, description="horizon of the learning rates; where training ends if nothing else is said")
     decay_epochs: int = Field(ge=0, description="last epochs over which the rates fall to 0; 0 keeps them constant")
 
@@ -81,14 +82,14 @@ class ScheduleSettings(_Section):
 class LogSettings(_Section):
     checkpoint_every: int = Field(gt=0, description="steps")
     sample_every: int = Field(gt=0, description="steps")
-    sample_columns: int = Field(gt=0, description="layouts in a sample grid")
-    sample_rows: int = Field(gt=0, description="latents in a sample grid")
+    sample_columns: int = Field(gt=0, le=64, description="layouts in a sample grid")
+    sample_rows: int = Field(gt=0, le=64, description="latents in a sample grid")
 
 
 class Settings(_Section):
     """Everything that decides what a run computes."""
 
-    system: Literal["scgan"]
+    system: SystemName
     seed: int = Field(ge=0, lt=2**63)
     data: DataSettings
     generator: GeneratorSettings
@@ -116,8 +117,10 @@ def load_settings(path: Path, preset: str = "paper", overrides: Iterable[str] = 
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"the settings {path} cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, and an integer of thousands of digits
         raise SettingsError(f"the settings {path} are not TOML: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"the settings {path} are nested too deeply") from error
     for key, value in given.items():
         if isinstance(value, dict) and isinstance(values.get(key), dict):
             values[key].update(value)
@@ -135,13 +138,15 @@ def write_settings(path: Path, settings: Settings) -> None:
 
 def settings_from(values: dict[str, Any], overrides: Iterable[str] = (), *, source: str) -> Settings:
     """Check nested values; raises SettingsError, a sentence with `source`, the key, its value and what is allowed."""
-    for override in overrides:
-        _apply(values, override)
-        source = f"{source} with --set"
     try:
+        for number, override in enumerate(overrides):
+            source = source if number else f"{source} with --set"
+            _apply(values, override)
         return Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError(f"{source}: {_sentence(error)}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{source}: a value is nested too deeply") from error
 
 
 def first_difference(a: Settings, b: Settings, ignore: Iterable[str] = ()) -> tuple[str, object, object] | None:
@@ -174,6 +179,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
         target[last] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         target[last] = text  # a bare word, such as loss.gp_reduction=mean
+    except ValueError as error:  # an integer of thousands of digits
+        raise SettingsError(f"--set {key}: the value cannot be read ({error})") from error
 
 
 def _sentence(error: ValidationError) -> str:
@@ -186,7 +193,15 @@ def _sentence(error: ValidationError) -> str:
         return f"{key} is missing"
     if isinstance(first["input"], dict):
         return f"{key}: {reason}"
-    return f"{key} = {first['input']!r}: {reason[0].lower()}{reason[1:]}"
+    return f"{key} = {_shown(first['input'])}: {reason[0].lower()}{reason[1:]}"
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, a list in a list in a list
+        return f"({type(value).__name__})"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _unknown(key: str, known: list[str]) -> str:

@@ -167,7 +167,10 @@ class BatchOrder:
 
 
 def batches(rows: RowsAtSize, order: BatchOrder, workers: int = 0) -> Iterator[Batch]:
-    """Give batches on the CPU in the order's order, the same for any number of worker processes."""
+    """Give batches on the CPU in the order's order, the same for any number of worker processes.
+
+    Raises DataError, maskkit.ShardError, and RuntimeError where a worker was killed.
+    """
     loader: DataLoader[Batch] = DataLoader(
         rows,
         batch_sampler=order,
@@ -178,10 +181,13 @@ def batches(rows: RowsAtSize, order: BatchOrder, workers: int = 0) -> Iterator[B
         worker_init_fn=_leave_signals_to_the_parent if workers else None,
         generator=torch.Generator(),  # keep the loader off the global random state
     )
-    for batch in loader:
-        if isinstance(batch, maskkit.MaskkitError):
-            raise batch
-        yield batch
+    try:
+        for batch in loader:
+            if isinstance(batch, maskkit.MaskkitError):
+                raise batch
+            yield batch
+    except (ConnectionError, EOFError) as error:  # instead of torch's RuntimeError, if it was handing over a batch
+        raise RuntimeError("a DataLoader worker was killed") from error
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -1,5 +1,8 @@
 """The errors of training and generating; each message is a sentence with the file, the value and the way out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import maskkit
 
 
@@ -33,3 +36,13 @@ class TrainingError(GanError):
 
 class InputError(GanError):
     """Latents, attributes, layouts or options that do not fit the generator."""
+
+
+@contextmanager
+def explained(doing: str, way_out: str) -> Iterator[None]:
+    """Turn what torch cannot do (no memory left, a reading process that was killed) into a GanError."""
+    try:
+        yield
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        reason = (str(error).splitlines() or [type(error).__name__])[0].strip(" .")
+        raise GanError(f"{doing} failed: {reason}. If memory is short, {way_out}") from error

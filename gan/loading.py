@@ -58,7 +58,9 @@ class LoadedGenerator(nn.Module):
         return images
 
     def draw_z(self, count: int, seed: int) -> Tensor:
-        """Draw standard normal latents (count, n_z), the same on every device."""
+        """Draw standard normal latents (count, n_z), the same on every device. Raises InputError for a wrong seed."""
+        if not 0 <= seed < 2**63:
+            raise InputError(f"the seed {seed} is out of range; take one from 0 to 2**63 - 1")
         return torch.randn(count, self.n_z, generator=torch.Generator().manual_seed(seed))
 
     def attributes(self, present: Iterable[str]) -> Tensor:

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 import maskkit
 from gan.data import one_hot
-from gan.errors import InputError
+from gan.errors import InputError, explained
 from gan.loading import LoadedGenerator, load_generator
 from gan.pictures import Picture, layout_pictures, to_pictures
 
 FRAMES_AT_ONCE = 16
 
 
+@explained("rendering", "take fewer frames or a smaller scale")
 def render(
     run: str | Path,
     a: str,
@@ -42,21 +43,21 @@ def render(
             f"a sequence needs at least 2 frames, 1 frame a second and a scale of 1, not {frames}, {fps}, {scale}"
         )
     path = Path(out)
-    maskkit.files.refuse_existing(path, overwrite)
+    maskkit.sequences.check_output(path, fps, overwrite)
     generator = load_generator(run, device)
     start, end = (maskkit.read_layout(spec, generator.size) for spec in (a, b))
     points = maskkit.interpolate(start, end, frames)
     label_maps = maskkit.rasterize(points, generator.size, generator.scheme)
-    pictures = _frames(generator, torch.from_numpy(label_maps).long(), seed, attributes, masks)
+    pictures = _frames(generator, label_maps, seed, attributes, masks)
     maskkit.write_frames(path, (maskkit.enlarge(picture, scale) for picture in pictures), fps, overwrite=overwrite)
 
 
 def _frames(
-    generator: LoadedGenerator, layouts: Tensor, seed: int, attributes: Sequence[str], masks: bool
+    generator: LoadedGenerator, label_maps: NDArray[np.uint8], seed: int, attributes: Sequence[str], masks: bool
 ) -> Iterator[Picture]:
     z, c = generator.draw_z(1, seed), generator.attributes(attributes)
-    for first in range(0, len(layouts), FRAMES_AT_ONCE):
-        s_idx = layouts[first : first + FRAMES_AT_ONCE]
+    for first in range(0, len(label_maps), FRAMES_AT_ONCE):
+        s_idx = torch.from_numpy(label_maps[first : first + FRAMES_AT_ONCE]).long()
         count = len(s_idx)
         images = generator(z.expand(count, -1), c.expand(count, -1), one_hot(s_idx, len(generator.scheme)))
         for layout, picture in zip(layout_pictures(s_idx, generator.scheme), to_pictures(images), strict=True):

@@ -1,6 +1,8 @@
 """The folder of a run: settings, environment, metrics, checkpoints and samples."""
 
 import json
+import logging
+import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,17 +12,25 @@ from typing import Any
 import torch
 
 import maskkit
-from gan.config import Settings, first_difference, load_settings
+from gan.config import Settings, first_difference, load_settings, write_settings
 from gan.errors import RunError
 
 # Where the data lies and how many processes read it changes nothing that is computed.
 FREE_ON_RESUME = ("data.shards", "data.workers")
 
+log = logging.getLogger(__name__)
 
-def start_run(run: Path) -> None:
-    """Make the folder of a new run. Raises RunError where it holds something, maskkit's OutputError."""
+
+def check_startable(run: Path) -> None:
+    """Check that a new run can have this folder. Raises RunError where it holds something."""
     if run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise RunError(f"{run} is there and not empty; take another name, or --resume to go on with the run in it")
+
+
+def prepare_folder(run: Path, settings: Settings) -> None:
+    """Make what is missing of a run's folder and note the settings in it. Raises maskkit's OutputError."""
+    maskkit.files.make_folder(run)
+    write_settings(run / "config.toml", settings)  # first: a folder without it can be neither started nor resumed
     maskkit.files.make_folder(run / "checkpoints")
     maskkit.files.make_folder(run / "samples")
 
@@ -48,8 +58,10 @@ def note_environment(run: Path, step: int, device: torch.device) -> None:
     path = run / "environment.json"
     try:
         starts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error}); delete it to go on") from error
+    if not isinstance(starts, list):
+        raise RunError(f"{path} is damaged (it holds no list); delete it to go on")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     starts.append(
         {
@@ -74,11 +86,14 @@ class Metrics:
     """metrics.jsonl: one JSON object for each step, contents free of clocks so that equal runs have equal files."""
 
     def __init__(self, run: Path, step: int) -> None:
-        """Open for appending after `step` lines; later ones, which no checkpoint knows of, are cut off."""
+        """Open for appending after `step`; lines of later steps, which no checkpoint knows of, are cut off."""
         self.path = run / "metrics.jsonl"
-        kept = self.path.read_bytes().splitlines(keepends=True)[:step] if self.path.exists() else []
-        if len(kept) < step or (kept and not kept[-1].endswith(b"\n")):
-            raise RunError(f"{self.path} has fewer lines than the {step} steps of the checkpoint; it was cut")
+        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        kept = [line for line in lines if line.endswith(b"\n") and 0 < _step_of(line) <= step]
+        if len(kept) < step:
+            log.warning(
+                "%s holds %d of the %d steps of the checkpoint; the others stay lost", self.path, len(kept), step
+            )
         maskkit.files.write_atomically(self.path, lambda file: file.writelines(kept))
         self._file = self.path.open("a", encoding="utf-8")
 
@@ -87,6 +102,18 @@ class Metrics:
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()  # a watcher sees each step, and a kill loses none
 
+    def sync(self) -> None:
+        """Make the steps so far survive a power cut."""
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _step_of(line: bytes) -> int:
+    """Give the step that a line of metrics.jsonl is about, 0 if it cannot be read."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return 0

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import maskkit
 from gan.data import RowsAtSize, one_hot
-from gan.errors import InputError
+from gan.errors import InputError, explained
 from gan.loading import LoadedGenerator, load_generator
 from gan.pictures import Picture, layout_pictures, to_pictures
 
@@ -26,6 +26,7 @@ class Layouts:
     photos: list[Picture]
 
 
+@explained("sampling", "take fewer rows, fewer columns (--count) or a smaller scale")
 def sample(
     run: str | Path,
     out: str | Path,
@@ -51,7 +52,10 @@ def sample(
     """
     if min(rows, columns, scale) < 1:
         raise InputError(f"rows, columns and scale must be at least 1, not {rows}, {columns} and {scale}")
-    maskkit.files.refuse_existing(Path(out), overwrite)
+    path = Path(out)
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: grids are written as PNG; give a name that ends in .png")
+    maskkit.files.refuse_existing(path, overwrite)
     generator = load_generator(run, device)
     if layouts:
         chosen = _from_specs(generator, layouts)
@@ -64,7 +68,8 @@ def sample(
         made = _row(generator, chosen.s_idx[i], chosen.c[i], vary, columns, seed)
         lines.append([*chosen.photos[i : i + 1], layout, *made])
     picture = maskkit.enlarge(maskkit.stack_grid(lines), scale)
-    maskkit.write_png(out, picture)
+    maskkit.files.make_folder(path.parent)
+    maskkit.write_png(path, picture)
     return picture
 
 

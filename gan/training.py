@@ -9,12 +9,19 @@ from pathlib import Path
 import torch
 
 from gan.checkpoint import Checkpoint, checkpoint_path, checkpoint_paths, load_newest, remove_old
-from gan.config import Settings, write_settings
+from gan.config import Settings
 from gan.data import Batch, BatchOrder, DataDescription, RowsAtSize, batches
 from gan.device import choose_device
-from gan.errors import RunError, TrainingError
+from gan.errors import RunError, TrainingError, explained
 from gan.previews import Preview
-from gan.run_folder import Metrics, check_resumable, library_versions, note_environment, start_run
+from gan.run_folder import (
+    Metrics,
+    check_resumable,
+    check_startable,
+    library_versions,
+    note_environment,
+    prepare_folder,
+)
 from gan.schedule import Plan
 from gan.systems import build_system
 
@@ -42,6 +49,10 @@ class FitResult:
     losses: dict[str, float]
 
 
+@explained(
+    "training",
+    "take a smaller schedule.batch, data.size or width, or fewer data.workers; what was saved can be resumed",
+)
 def fit(
     shards: str | Path,
     out: str | Path,
@@ -66,16 +77,17 @@ def fit(
     order = BatchOrder(len(rows), settings.schedule.batch, settings.seed)
     plan = Plan(settings.schedule, order.batches_per_epoch)
     last = plan.last_step(steps, epochs)
-    found = _open_run(run, settings, rows.description, last, resume)
+    found = _find_start(run, settings, rows.description, last, resume)
 
+    # Whatever may fail for want of memory comes before the folder is made.
     trainer = Trainer(run, settings, rows.description, plan, target)
     if found:
         trainer.restore(found)
         order = BatchOrder(len(rows), settings.schedule.batch, settings.seed, start=trainer.batches_used)
-    write_settings(run / "config.toml", settings)  # the shards may have moved
+    preview = Preview(rows, settings)
+    prepare_folder(run, settings)  # when resuming too: the shards may have moved
     note_environment(run, trainer.step, target)
     stream = batches(rows, order, settings.data.workers)
-    preview = Preview(rows, settings)
     losses: dict[str, float] = {}
     stopped = False
     with closing(Metrics(run, trainer.step)) as metrics:
@@ -89,9 +101,11 @@ def fit(
             if trainer.step % settings.log.sample_every == 0 or trainer.step == last:
                 preview.save(run / "samples" / f"step-{trainer.step:06d}.png", trainer.system, target)
             if trainer.step % settings.log.checkpoint_every == 0:
+                metrics.sync()
                 trainer.save()
-    if trainer.saved_step != trainer.step:
-        trainer.save()
+        if trainer.saved_step != trainer.step:
+            metrics.sync()
+            trainer.save()
     return FitResult(run, trainer.step, last, stopped, checkpoint_path(run, trainer.step), losses)
 
 
@@ -145,10 +159,7 @@ class Trainer:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take over a checkpoint's state. Raises CheckpointError where something does not fit."""
-        for name, network in self.system.networks.items():
-            checkpoint.fill_network(name, network)
-        for name, optimiser in self.system.optimisers.items():
-            checkpoint.fill_optimiser(name, optimiser)
+        checkpoint.fill(self.system.networks, self.system.optimisers)
         checkpoint.fill_noise(self.noise)
         self.step, self.batches_used, self.saved_step = checkpoint.step, checkpoint.batches, checkpoint.step
 
@@ -158,10 +169,10 @@ class Trainer:
             yield batch
 
 
-def _open_run(run: Path, settings: Settings, data: DataDescription, last: int, resume: bool) -> Checkpoint | None:
-    """Start a run's folder, or check the one to go on with and load its newest checkpoint, if it got so far."""
+def _find_start(run: Path, settings: Settings, data: DataDescription, last: int, resume: bool) -> Checkpoint | None:
+    """Check that a run can start or go on in its folder; give its newest checkpoint, if it got so far."""
     if not resume:
-        start_run(run)
+        check_startable(run)
         return None
     check_resumable(run, settings)
     if not checkpoint_paths(run):

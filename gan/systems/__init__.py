@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gan.config import Settings
 from gan.data import Batch, DataDescription
+from gan.names import SystemName
 from gan.systems.scgan import SCGAN
 
 
@@ -27,7 +28,7 @@ class System(Protocol):
         """Make images (N, 3, H, W) in [-1, 1]."""
 
 
-SYSTEMS = {"scgan": SCGAN}
+SYSTEMS: dict[SystemName, type[SCGAN]] = {"scgan": SCGAN}
 
 
 def build_system(settings: Settings, data: DataDescription, device: torch.device) -> System:

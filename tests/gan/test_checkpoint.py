@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from gan.checkpoint import checkpoint_paths, load_checkpoint, load_newest
+from gan.checkpoint import checkpoint_paths, load_checkpoint, load_newest, remove_old
 from gan.config import Settings
 from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
 from gan.loading import load_generator, load_segmentor
@@ -61,8 +61,18 @@ def test_refused_contents_are_named(run: Path, change: Callable[[dict[str, Any]]
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda c: c["optimisers"]["D"]["param_groups"][0]["params"].pop(), "optimiser D does not fit"),
-        (lambda c: c["optimisers"]["S"]["state"][0].update(exp_avg=torch.zeros(2)), "optimiser S does not fit"),
+        (lambda c: c["optimisers"].pop("D"), "no optimiser D"),
+        (lambda c: c["optimisers"].update(D=[]), "optimiser D: it holds no state"),
+        (lambda c: c["optimisers"]["D"]["state"].pop(1), "optimiser D knows 9 parameters, and 10 are needed"),
+        (lambda c: c["optimisers"]["G"].update(state={}), "optimiser G knows 0 parameters"),
+        (
+            lambda c: c["optimisers"]["S"]["state"][0].update(exp_avg=torch.zeros(2)),
+            "the key exp_avg has the shape (2,)",
+        ),
+        (lambda c: c["optimisers"]["S"]["state"][0].update(step=torch.zeros(2)), "the key step has the shape (2,)"),
+        (lambda c: c["optimisers"]["S"]["state"][3].pop("exp_avg_sq"), "parameter 3: the key exp_avg_sq is missing"),
+        (lambda c: c["networks"].update(X={}), "the network X is foreign"),
+        (lambda c: c["optimisers"].update(X={}), "the optimiser X is foreign"),
         (lambda c: c["networks"]["S"].update(foreign=torch.zeros(1)), "network S: the key foreign"),
         (lambda c: c.update(noise=torch.zeros(4, dtype=torch.uint8)), "noise is no state"),
     ],
@@ -74,6 +84,28 @@ def test_resume_refuses_what_does_not_fit(
     with pytest.raises(CheckpointError) as error:
         fit(drawn_shards, run, small_settings, steps=41, resume=True, device="cpu")
     assert said in str(error.value)
+
+
+def test_resume_takes_rates_and_betas_from_the_settings(
+    run: Path, drawn_shards: Path, small_settings: Settings
+) -> None:
+    for path in checkpoint_paths(run):
+        edit(path, lambda c: c["optimisers"]["G"]["param_groups"][0].update(betas=(0.1, 0.2), eps=1.0, lr=9.0))
+    fit(drawn_shards, run, small_settings, steps=41, resume=True, device="cpu")
+    group = load_newest(run).optimisers["G"]["param_groups"][0]
+    assert (group["betas"], group["eps"], group["lr"]) == ((0.5, 0.999), 1e-8, small_settings.optimiser.lr_g)
+
+
+def test_a_users_copy_is_neither_taken_nor_deleted(run: Path) -> None:
+    folder = run / "checkpoints"
+    for name in ("step-000200-good.pt", "step-copy.pt", "step-99.pt.pt", "step-1000000.pt"):
+        shutil.copy(folder / "step-000020.pt", folder / name)
+    assert [path.name for path in checkpoint_paths(run)] == ["step-1000000.pt", "step-000040.pt", "step-000020.pt"]
+    for step in (41, 42, 43):
+        shutil.copy(folder / "step-000020.pt", folder / f"step-{step:06d}.pt")
+    remove_old(run)
+    left = {path.name for path in folder.iterdir()}
+    assert {"step-000200-good.pt", "step-copy.pt", "step-99.pt.pt", "step-000043.pt"} <= left and len(left) == 6
 
 
 def test_a_checkpoint_cut_short_is_passed_over(run: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,8 @@ import pytest
 import maskkit
 from cli.gan_command import main
 from gan.checkpoint import checkpoint_paths
+from gan.names import SYSTEM_NAMES
+from gan.systems import SYSTEMS
 from tests.drawn import face_points
 from tests.gan.conftest import SMALL
 
@@ -102,6 +104,10 @@ def test_hostile_input_ends_in_a_sentence(call: Call, small_run: Path, drawn_sha
         (("fit", drawn_shards, "--out", run, "--set", "loss.x=1"), 1, "loss.x"),
         (("fit", drawn_shards, "--out", run, "--preset", "huge"), 2, "huge"),
         (("fit", drawn_shards, "--out", tmp_path / "none", "--resume"), 1, "not the folder of a run"),
+        (("fit", drawn_shards, "--out", run, "--system", "other"), 2, "scgan"),
+        (("sample", small_run, "-o", tmp_path / "grid.png", "--seed", 10**20), 2, "0<=x<=9223372036854775807"),
+        (("sample", small_run, "-o", tmp_path / "grid.png", "--count", 10**12), 2, "1<=x<=256"),
+        (("sample", small_run, "-o", tmp_path / "grid.jpg"), 1, "ends in .png"),
         (("sample", broken, "-o", tmp_path / "grid.png"), 1, "step-0000"),
         (("sample", tmp_path / "missing", "-o", tmp_path / "grid.png"), 1, "missing"),
     ]
@@ -117,6 +123,16 @@ def test_help_has_an_example_that_names_real_options(call: Call, command: str) -
     assert status == 0 and example
     for option in re.findall(r"--[a-z]+", example[1]):
         assert option in out.replace(example[1], "")
+
+
+def test_the_system_can_be_named(call: Call, drawn_shards: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text('system = "other"\n')
+    arguments = ("--out", tmp_path / "run", "--preset", "tiny", "--config", tmp_path / "other.toml", *SETS)
+    status, _, err = call("fit", drawn_shards, *arguments, "--steps", "1")
+    assert status == 1 and "system = 'other'" in err
+    status, _, err = call("fit", drawn_shards, *arguments, "--steps", "1", "--system", "scgan")
+    assert status == 0, err
+    assert tuple(SYSTEMS) == SYSTEM_NAMES
 
 
 def test_a_missing_torch_is_a_sentence(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

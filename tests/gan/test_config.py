@@ -37,7 +37,16 @@ def test_a_file_may_be_partial(tmp_path: Path) -> None:
         ("loss=1", "there is no setting loss"),
         ("seed", "key=value"),
         ("data.size=100", "data.size = 100: it must be a power of two"),
-        ("data.size=16", "power of two and at least 32"),
+        ("data.size=16", "power of two from 32 to 1024"),
+        ("data.size=1099511627776", "power of two from 32 to 1024"),
+        ("generator.width=300000", "less than or equal to 512"),
+        ("generator.n_z=100000000000000000000", "less than or equal to 8192"),
+        ("schedule.batch=100000", "less than or equal to 4096"),
+        ("data.workers=100000", "less than or equal to 256"),
+        pytest.param("seed=" + "9" * 5000, "--set seed: the value cannot be read", id="digits"),
+        pytest.param("seed=0x" + "f" * 6000, "seed = (int): ", id="hexadecimal"),
+        pytest.param("seed=" + "[" * 5000, "tiny with --set: a value is nested too deeply", id="nested"),
+        pytest.param("loss.gp_reduction=" + "x" * 500, "xxx...: input should be", id="long"),
         ("schedule.batch=0", "schedule.batch = 0: input should be greater than 0"),
         ("schedule.batch=many", "schedule.batch = 'many': input should be a valid integer"),
         ("loss.lambda_gp=nan", "loss.lambda_gp = nan"),
@@ -54,7 +63,13 @@ def test_refused_overrides_name_key_and_way_out(override: str, said: str) -> Non
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[loss]\nlambda_x = 1\n", "no setting loss.lambda_x"), ("loss = [", "not TOML"), ("loss = 1\n", "loss")],
+    [
+        ("[loss]\nlambda_x = 1\n", "no setting loss.lambda_x"),
+        ("loss = [", "not TOML"),
+        ("loss = 1\n", "loss"),
+        pytest.param("seed = " + "9" * 5000, "not TOML", id="digits"),
+        pytest.param("seed = " + "[" * 5000, "nested too deeply", id="nested"),
+    ],
 )
 def test_refused_files_are_named(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 import maskkit
 from gan.data import BatchOrder, RowsAtSize, batches, one_hot
@@ -103,3 +104,15 @@ def test_no_attributes_at_all(tmp_path: Path) -> None:
     shards = write_drawn_shards(tmp_path / "shards", {"train": 3}, names=())
     data = RowsAtSize(shards, "train", 64)
     assert data.description.n_c == 0 and data.read([0, 1]).c.shape == (2, 0)
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError, EOFError])
+def test_a_worker_killed_while_it_hands_over_a_batch(
+    error: type[Exception], drawn_shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: DataLoader) -> None:
+        raise error
+
+    monkeypatch.setattr(DataLoader, "__iter__", killed)
+    with pytest.raises(RuntimeError, match="DataLoader worker was killed"):
+        next(batches(RowsAtSize(drawn_shards, "train", 32), BatchOrder(40, 4, 0)))

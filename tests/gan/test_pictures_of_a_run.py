@@ -11,10 +11,11 @@ from PIL import Image
 import gan
 import maskkit
 from gan.errors import GanError, InputError
+from gan.loading import LoadedGenerator
 from gan.pictures import layout_pictures, to_pictures
 from gan.rendering import render
 from gan.sampling import draw_layouts, sample
-from maskkit.errors import MaskkitError
+from maskkit.errors import MaskkitError, OutputError
 from tests.drawn import face_points
 
 
@@ -113,4 +114,36 @@ def test_refusals(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> N
         sample(small_run, tmp_path / "grid.png", shards=tmp_path / "gone")
     with pytest.raises(MaskkitError, match=r"nothing\.pts"):
         sample(small_run, tmp_path / "grid.png", layouts=[str(tmp_path / "nothing.pts")])
+    with pytest.raises(InputError, match=f"the seed {10**20} is out of range"):
+        sample(small_run, tmp_path / "grid.png", seed=10**20)
     assert not (tmp_path / "grid.png").exists() and not (tmp_path / "out.mp4").exists()
+
+
+def test_names_that_cannot_be_written_are_refused_before_any_work(tmp_path: Path, mouths: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match=r"grid\.jpg: grids are written as PNG"):
+        sample(tmp_path / "no run", tmp_path / "grid.jpg")
+    with pytest.raises(OutputError, match=r"smile\.avi"):
+        render(tmp_path / "no run", *mouths, tmp_path / "smile.avi")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="mine"):
+        render(tmp_path / "no run", *mouths, mine, overwrite=True)
+
+
+def test_a_grid_gets_its_folder(small_run: Path, tmp_path: Path) -> None:
+    sample(small_run, tmp_path / "new" / "folder" / "grid.PNG", rows=1, columns=1, device="cpu")
+    assert Image.open(tmp_path / "new" / "folder" / "grid.PNG").format == "PNG"
+
+
+def test_no_memory_left_is_a_sentence(
+    small_run: Path, tmp_path: Path, mouths: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(LoadedGenerator, "forward", full)
+    with pytest.raises(GanError, match=r"sampling failed: CUDA out of memory\. If memory is short, take fewer rows"):
+        sample(small_run, tmp_path / "grid.png", device="cpu")
+    with pytest.raises(GanError, match=r"rendering failed: CUDA out of memory\. If memory is short, take fewer frames"):
+        render(small_run, *mouths, tmp_path / "smile.gif", device="cpu")

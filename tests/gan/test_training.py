@@ -1,6 +1,8 @@
 """The loop: exact resuming, stopping, refusing, and what a run's folder tells."""
 
 import json
+import multiprocessing
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gan import training
 from gan.checkpoint import checkpoint_paths, load_checkpoint
 from gan.config import Settings, load_preset
 from gan.errors import GanError, RunError, TrainingError
@@ -104,6 +107,81 @@ def test_a_stop_before_the_first_step_can_be_resumed(
 ) -> None:
     assert fit(drawn_shards, tmp_path / "run", small_settings, steps=2, stop=lambda: True).step == 0
     assert fit(drawn_shards, tmp_path / "run", small_settings, steps=2, resume=True).step == 2
+
+
+def test_a_start_that_fails_leaves_no_folder(
+    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nmore lines")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "build_system", full)
+        with pytest.raises(
+            GanError, match=r"training failed: CUDA out of memory.* take a smaller schedule\.batch"
+        ) as error:
+            fit(drawn_shards, tmp_path / "run", small_settings, device="cpu")
+        assert "\n" not in str(error.value)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "Preview", full)
+        with pytest.raises(GanError):
+            fit(drawn_shards, tmp_path / "run", small_settings, device="cpu")
+    assert not (tmp_path / "run").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "note_environment", full)
+        with pytest.raises(GanError):
+            fit(drawn_shards, tmp_path / "run", small_settings, device="cpu")
+    assert fit(drawn_shards, tmp_path / "run", small_settings, steps=1, resume=True, device="cpu").step == 1
+
+
+def test_a_killed_reader_is_a_sentence(drawn_shards: Path, tmp_path: Path) -> None:
+    settings = load_preset("tiny", [*SMALL, "data.workers=1", "log.checkpoint_every=1"])
+
+    def kill(report: object) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with pytest.raises(GanError, match=r"training failed: .*DataLoader worker .*fewer data\.workers"):
+        fit(drawn_shards, tmp_path / "run", settings, steps=500, device="cpu", on_step=kill)
+    assert fit(drawn_shards, tmp_path / "run", settings, steps=9, resume=True, device="cpu").step == 9
+
+
+def test_metrics_that_were_cut_do_not_stop_a_resume(
+    small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    metrics = run / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join([*lines[:30], "[" * 5000 + "\n", '{"step": 99}\n', '{"step": 1e999}\n', lines[35][:-9]]))
+    fit(drawn_shards, run, small_settings, steps=41, resume=True, device="cpu")
+    assert f"{metrics} holds 30 of the 40 steps" in caplog.text
+    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == [*range(1, 31), 41]
+
+
+def test_metrics_are_on_the_disk_before_a_checkpoint(
+    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    fit(drawn_shards, tmp_path / "run", small_settings, steps=21, device="cpu")
+    for name in (".step-000020.pt.partial", ".step-000021.pt.partial"):
+        assert synced[synced.index(name) - 1] == "metrics.jsonl"
+
+
+@pytest.mark.parametrize("text", ["{}", "[" * 5000, "nothing"])
+def test_a_damaged_environment_is_a_sentence(
+    text: str, small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    (run / "environment.json").write_text(text)
+    with pytest.raises(RunError, match=r"environment\.json is damaged .*delete it"):
+        fit(drawn_shards, run, small_settings, steps=41, resume=True, device="cpu")
 
 
 def test_only_the_newest_checkpoints_stay(drawn_shards: Path, tmp_path: Path) -> None:
