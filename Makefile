@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 DEMO := demo
-DEMO_STEPS ?= 500
+DEMO_STEPS ?= 450
 # Two persons in 48 photos want less pull to the layout and faster learning than a real data set.
 DEMO_SETTINGS := --set loss.lambda_seg=2 --set optimiser.lr_g=4e-4
 FIXTURE := fixtures/celeba
