@@ -28,7 +28,18 @@ class Terminated(BaseException):
 
 def run(command: click.Command) -> NoReturn:
     """Run a command and leave with its exit status: 0 done, 1 failed, 2 usage, 130 interrupted, 143 terminated."""
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    _signals.clear()
+    handlers = {number: signal.signal(number, _note_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook, sys.unraisablehook = sys.unraisablehook, _pass_over_signals
+    try:
+        _run(command)
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _run(command: click.Command) -> NoReturn:
     try:
         status = command(standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
@@ -57,8 +68,24 @@ def run(command: click.Command) -> NoReturn:
         fail(f"unexpected {type(error).__name__}: {error} ({TRACEBACK_VARIABLE}=1 shows where)", EXIT_FAILED)
 
 
-def _raise_terminated(signal_number: int, frame: FrameType | None) -> None:
-    raise Terminated
+# Signals that arrived. Python drops an exception raised inside a destructor or a weak reference's callback, so a
+# signal is also kept here, and every advance of a progress bar looks.
+_signals: list[int] = []
+
+
+def _note_signal(number: int, frame: FrameType | None) -> None:
+    _signals.append(number)
+    _raise_noted_signal()
+
+
+def _raise_noted_signal() -> None:
+    if _signals:
+        raise Terminated if _signals[0] == signal.SIGTERM else KeyboardInterrupt
+
+
+def _pass_over_signals(dropped: "sys.UnraisableHookArgs") -> None:
+    if not issubclass(dropped.exc_type, KeyboardInterrupt | Terminated):
+        sys.__unraisablehook__(dropped)
 
 
 def fail(message: str, status: int) -> NoReturn:
@@ -110,6 +137,7 @@ def progress(title: str, total: int | None = None) -> Iterator[Advance]:
         task = bar.add_task(title, total=total, note="", rate="")
 
         def advance(done: int, note: str = "", total: int | None = None) -> None:
+            _raise_noted_signal()
             speed = bar.tasks[0].speed
             bar.update(task, total=total, completed=done, note=note, rate=f"{speed:.1f}/s" if speed else "")
 
@@ -123,6 +151,7 @@ def _plain_progress(title: str, total: int | None) -> Advance:
 
     def advance(done: int, note: str = "", total: int | None = None) -> None:
         nonlocal first, last_line, planned
+        _raise_noted_signal()
         planned, first = total or planned or done, done if first is None else first
         now = time.monotonic()
         if now - last_line < PLAIN_SECONDS and done < planned:
