@@ -114,6 +114,14 @@ def read_dataset(folder: str | Path) -> Dataset:
     return dataset
 
 
+def read_finished(folder: str | Path) -> Dataset:
+    """Read and check `dataset.json` of a folder whose build has ended; ShardError where it was stopped."""
+    dataset = read_dataset(folder)
+    if not dataset.complete:
+        raise ShardError(f"{folder} is not complete: its build was stopped; run the same build again to finish it")
+    return dataset
+
+
 def _entry(item: dict[str, Any]) -> ShardEntry:
     skipped = [(str(name), str(reason)) for name, reason in item["skipped"]]
     return ShardEntry(

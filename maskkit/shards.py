@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from maskkit.dataset import FORMAT, SPLITS, VERSION, Dataset, ShardEntry, read_dataset
+from maskkit.dataset import FORMAT, SPLITS, VERSION, Dataset, ShardEntry, read_finished
 from maskkit.errors import ShardError
 from maskkit.files import write_atomically
 from maskkit.images import Picture
@@ -179,9 +179,7 @@ class ShardReader:
         if split not in SPLITS:
             raise ShardError(f"there is no split {split!r}: take one of {', '.join(SPLITS)}")
         self.folder, self.split = Path(folder), split
-        self.dataset = read_dataset(folder)
-        if not self.dataset.complete:
-            raise ShardError(f"{folder} is not complete: its build was stopped; run the same build again to finish it")
+        self.dataset = read_finished(folder)
         self.entries = self.dataset.of_split(split)
         self._ends = list(accumulate(entry.rows for entry in self.entries))
         self._open: dict[int, Shard] = {}

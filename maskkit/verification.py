@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskkit.dataset import Dataset, ShardEntry, read_dataset
+from maskkit.dataset import Dataset, ShardEntry, read_finished
 from maskkit.errors import ShardError
 from maskkit.ledger import LEDGER, ledger_lines, read_ledger
 from maskkit.raster import rasterize
@@ -31,9 +31,7 @@ def verify(folder: str | Path, on_progress: Callable[[int, int], None] | None = 
     attributes 0 or 1; finite points; masks that equal those drawn anew from their points; the ledger against the rows.
     """
     folder = Path(folder)
-    dataset = read_dataset(folder)
-    if not dataset.complete:
-        raise ShardError(f"{folder} is not complete: its build was stopped; run the same build again to finish it")
+    dataset = read_finished(folder)
     seen: dict[str, str] = {}
     last_of_split: dict[str, str] = {}
     for number, entry in enumerate(dataset.shards):
