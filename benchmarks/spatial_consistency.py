@@ -16,13 +16,12 @@ import torch
 from torch import nn
 
 import maskkit
-from gan.config import SegmentorSettings
 from gan.data import RowsAtSize
 from gan.evaluation import Evaluation, class_iou, evaluate, mean_iou, train_segmentor
 from gan.loading import LoadedGenerator, load_generator, load_segmentor
 
 INDEPENDENT_SEED = 20_260_000  # any that no run uses
-INDEPENDENT = SegmentorSettings(width=24, blocks=3)
+INDEPENDENT_WIDTH, INDEPENDENT_BLOCKS = 24, 3
 
 
 @click.command()
@@ -57,7 +56,12 @@ def judges(run: Path, shards: Path, independent_steps: int, generator: LoadedGen
     if independent_steps:
         train = RowsAtSize(shards, "train", generator.size)
         found["independent"] = train_segmentor(
-            train, INDEPENDENT, steps=independent_steps, seed=INDEPENDENT_SEED, device=torch.device(generator.device)
+            train,
+            width=INDEPENDENT_WIDTH,
+            blocks=INDEPENDENT_BLOCKS,
+            steps=independent_steps,
+            seed=INDEPENDENT_SEED,
+            device=torch.device(generator.device),
         )
     return found
 

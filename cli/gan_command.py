@@ -12,22 +12,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from cli.gan_options import DEVICE, JSON
+from cli.gan_pictures import render, sample
 from cli.shared import EXIT_INTERRUPTED, EXIT_TERMINATED, Advance, Terminated, print_json, progress, run
-from gan.names import SYSTEM_NAMES
+from gan.names import PRESETS, SYSTEM_NAMES
 
 if TYPE_CHECKING:
     from gan.config import Settings
     from gan.training import StepReport
-
-DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
-OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace what is at the output.")
-SEED = click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Decides the latents."
-)
-SCALE = click.option("--scale", default=1, show_default=True, type=click.IntRange(1, 32), help="Repeat pixels.")
-OUTPUT = click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
-RUN = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +31,7 @@ def group() -> None:
 @click.argument("shards", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--system", type=click.Choice(SYSTEM_NAMES), help="What to train; by default what the settings name.")
-@click.option("--preset", type=click.Choice(["paper", "tiny"]), help="Settings to start from; paper by default.")
+@click.option("--preset", type=click.Choice(PRESETS), help="Settings to start from; paper by default.")
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings that replace the preset's.")
 @click.option("--epochs", type=click.IntRange(1), help="Train up to so many epochs in total.")
 @click.option("--steps", type=click.IntRange(1), help="Train up to so many steps in total.")
@@ -98,103 +90,8 @@ def fit(
     return EXIT_TERMINATED if received[0] == signal.SIGTERM else EXIT_INTERRUPTED
 
 
-@group.command()
-@RUN
-@OUTPUT
-@click.option("--shards", type=click.Path(path_type=Path), help="Where the run's shards are now, if they moved.")
-@click.option("--layout", "layouts", multiple=True, help="A photo, point file or shard row as a row; repeatable.")
-@click.option("--attributes", help="Names of the attributes that are 1, with commas; by default the row's own.")
-@click.option(
-    "--rows", default=4, show_default=True, type=click.IntRange(1, 256), help="Layouts taken from the shards."
-)
-@click.option("--count", default=6, show_default=True, type=click.IntRange(1, 256), help="Latents along a row.")
-@click.option(
-    "--columns", type=click.Choice(["z", "c"]), default="z", show_default=True,
-    help="Along a row: other latents, or the attributes and then each of them reversed in turn.",
-)  # fmt: skip
-@SEED
-@SCALE
-@DEVICE
-@OVERWRITE
-@JSON
-def sample(
-    run_folder: Path,
-    output: Path,
-    shards: Path | None,
-    layouts: tuple[str, ...],
-    attributes: str | None,
-    rows: int,
-    count: int,
-    columns: str,
-    seed: int,
-    scale: int,
-    device: str,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    """Write a PNG grid: a layout a row, its photo and mask at the left, generated pictures beside them.
-
-    RUN is a run's folder or a checkpoint file.
-
-    Example: gan sample run -o grid.png --columns c --scale 2
-    """
-    import gan
-
-    picture = gan.sample(
-        run_folder, output, shards=shards, layouts=layouts, attributes=_names(attributes), rows=rows, columns=count,
-        vary="c" if columns == "c" else "z", seed=seed, scale=scale, device=device, overwrite=overwrite,
-    )  # fmt: skip
-    if as_json:
-        print_json({"output": str(output), "width": picture.shape[1], "height": picture.shape[0]})
-    else:
-        click.echo(f"{output}: {picture.shape[1]} x {picture.shape[0]} pixels", err=True)
-
-
-@group.command()
-@RUN
-@OUTPUT
-@click.option("--from", "start", required=True, metavar="A", help="A photo, point file or shard row (x.h5#12).")
-@click.option("--to", "end", required=True, metavar="B", help="The same, for the last frame.")
-@click.option("--frames", default=24, show_default=True, type=click.IntRange(2, 10_000), help="Both ends included.")
-@click.option("--fps", default=12, show_default=True, type=click.IntRange(1, 100), help="Frames a second.")
-@click.option("--attributes", help="Names of the attributes that are 1, with commas; by default none.")
-@click.option("--masks", is_flag=True, help="Put each frame's mask beside it.")
-@SEED
-@SCALE
-@DEVICE
-@OVERWRITE
-@JSON
-def render(
-    run_folder: Path,
-    output: Path,
-    start: str,
-    end: str,
-    frames: int,
-    fps: int,
-    attributes: str | None,
-    masks: bool,
-    seed: int,
-    scale: int,
-    device: str,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    """Write the way from face A to face B as .mp4, .gif or a folder of PNGs: landmarks move, z and c stay.
-
-    RUN is a run's folder or a checkpoint file.
-
-    Example: gan render run --from closed.jpg --to open.jpg -o smile.mp4 --masks --scale 4
-    """
-    import gan
-
-    gan.render(
-        run_folder, start, end, output, frames=frames, fps=fps, attributes=_names(attributes) or (), masks=masks,
-        seed=seed, scale=scale, device=device, overwrite=overwrite,
-    )  # fmt: skip
-    if as_json:
-        print_json({"output": str(output), "frames": frames, "fps": fps})
-    else:
-        click.echo(f"{output}: {frames} frames", err=True)
+group.add_command(sample)
+group.add_command(render)
 
 
 @contextmanager
@@ -248,10 +145,6 @@ def _reporter(stack: ExitStack) -> Callable[["StepReport"], None]:
         advance(done.step, note)
 
     return report
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def main() -> NoReturn:

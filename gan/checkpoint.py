@@ -17,11 +17,11 @@ from gan.config import Settings, settings_from
 from gan.data import DataDescription
 from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KEEP = 3  # newest checkpoints of a run
 _NAME = re.compile(r"step-(\d+)\.pt")
 _KEYS = {
-    "format_version", "step", "batches", "settings", "data", "networks", "optimisers", "noise", "versions",
+    "format_version", "step", "batches", "settings", "data", "networks", "averages", "optimisers", "noise", "versions",
 }  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class Checkpoint:
     settings: Settings
     data: DataDescription
     networks: dict[str, dict[str, Tensor]]
+    averages: dict[str, dict[str, Tensor]]  # of G where averaging is on, else empty
     optimisers: dict[str, dict[str, Any]]
     noise: Tensor
     versions: dict[str, str]
@@ -50,6 +51,7 @@ class Checkpoint:
             "settings": self.settings.model_dump(),
             "data": self.data.to_dict(),
             "networks": self.networks,
+            "averages": self.averages,
             "optimisers": self.optimisers,
             "noise": self.noise,
             "versions": self.versions,
@@ -63,8 +65,14 @@ class Checkpoint:
         """Load one network's weights. Raises CheckpointError naming the first key that is foreign or does not fit."""
         if name not in self.networks:
             raise CheckpointError(f"{self.path}: it holds no network {name}")
-        _check_tensors(f"{self.path}: network {name}", self.networks[name], network.state_dict())
-        network.load_state_dict(self.networks[name])
+        _fill(f"{self.path}: network {name}", network, self.networks[name])
+
+    def fill_generator(self, network: nn.Module) -> None:
+        """Load the weights to generate with: the averaged ones of G if there are any. Raises CheckpointError."""
+        if "G" in self.averages:
+            _fill(f"{self.path}: averaged network G", network, self.averages["G"])
+        else:
+            self.fill_network("G", network)
 
     def fill(self, networks: Mapping[str, nn.Module], optimisers: Mapping[str, torch.optim.Adam]) -> None:
         """Load the state of all networks and optimisers. Raises CheckpointError naming what is foreign or missing."""
@@ -117,8 +125,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if foreign := set(content) ^ _KEYS:
         key = min(foreign)
         raise CheckpointError(f"{path}: the key {key} is {'foreign' if key in content else 'missing'}")
-    for key, kind in {"step": int, "batches": int, "settings": dict, "networks": dict, "optimisers": dict,
-                      "noise": Tensor, "versions": dict}.items():  # fmt: skip
+    for key, kind in {"step": int, "batches": int, "settings": dict, "networks": dict, "averages": dict,
+                      "optimisers": dict, "noise": Tensor, "versions": dict}.items():  # fmt: skip
         if not isinstance(content[key], kind):
             raise CheckpointError(f"{path}: the key {key} holds a {type(content[key]).__name__}, not a {kind.__name__}")
     return Checkpoint(
@@ -128,6 +136,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         settings=settings_from(content["settings"], source=str(path)),
         data=DataDescription.from_dict(content["data"], str(path)),
         networks=content["networks"],
+        averages=content["averages"],
         optimisers=content["optimisers"],
         noise=content["noise"],
         versions=content["versions"],
@@ -181,6 +190,11 @@ def _read(path: Path) -> Any:
         raise CheckpointError(f"{path} holds more than tensors and plain types and is not opened") from error
     except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise IncompleteCheckpointError(f"{path} is damaged or no checkpoint ({str(error).splitlines()[0]})") from error
+
+
+def _fill(where: str, network: nn.Module, weights: Any) -> None:
+    _check_tensors(where, weights, network.state_dict())
+    network.load_state_dict(weights)
 
 
 def _check_tensors(where: str, given: Any, expected: Mapping[str, Tensor]) -> None:

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 import maskkit
 from gan.errors import SettingsError
-from gan.names import SystemName
+from gan.names import PRESETS, SystemName
 
 TailNorm = Literal["last", "every"]
-PRESETS = ("paper", "tiny")
+Joining = Literal["step-by-step", "all-at-once", "reversed-order"]
+SegmentorArchitecture = Literal["paper", "release"]
 
 
 class _Section(BaseModel):
@@ -35,23 +36,63 @@ class DataSettings(_Section):
         return size
 
 
+class ComputeSettings(_Section):
+    precision: Literal["32", "bf16", "64"] = Field(description="bf16: networks in bfloat16, weights and losses in 32")
+
+
+class AugmentationSettings(_Section):
+    mirror: bool = Field(description="mirror half of the real images, their layouts' sides swapped")
+    layouts: float = Field(ge=0, le=1, description="share of the generator's layouts drawn afresh from altered points")
+    shift: float = Field(ge=0, le=0.5, description="of such points, at most, as a part of the image's size")
+    scale: float = Field(ge=0, lt=1, description="of such points, at most, up or down")
+
+
 class GeneratorSettings(_Section):
-    width: int = Field(gt=0, le=512, description="channels of the first encoder row and of z's planes")
+    joining: Joining = Field(description="of s, z and c: s, z, c in steps; at one place; z first, then s and c")
+    width: int = Field(gt=0, le=512, multiple_of=2, description="channels of the first encoder row")
     n_z: int = Field(gt=0, le=8192, description="length of the latent vector")
     tail_norm: TailNorm = Field(description="IN, ReLU after the last block only, or after every block")
+
+    @model_validator(mode="after")
+    def _tail_norm_fits(self) -> Self:
+        if self.tail_norm == "every" and self.joining != "step-by-step":
+            raise ValueError(f"tail_norm every belongs to joining step-by-step; {self.joining} has last alone")
+        return self
+
+
+class AveragingSettings(_Section):
+    decay: float = Field(ge=0, lt=1, description="of the averaged generator; 0 keeps no average")
 
 
 class CriticSettings(_Section):
     width: int = Field(gt=0, le=512)
     leaky_slope: float = Field(ge=0, lt=1)
+    updates: Literal["joint", "separate"] = Field(
+        description="for a batch: one on the whole loss, or one on scores and attributes and then one on the penalty"
+    )
 
 
 class SegmentorSettings(_Section):
+    architecture: SegmentorArchitecture
     width: int = Field(gt=0, le=512, multiple_of=2)
     blocks: int = Field(ge=0, le=64)
+    training: Literal["joint", "frozen", "none"] = Field(
+        description="beside G, before G and then frozen, or no segmentor at all (lambda_seg then has no effect)"
+    )
+    pretraining: int = Field(ge=0, le=10_000_000, description="batches that a frozen segmentor learns from before G")
+
+    @model_validator(mode="after")
+    def _pretraining_fits(self) -> Self:
+        if (self.training == "frozen") != (self.pretraining > 0):
+            raise ValueError(
+                f"training {self.training} with pretraining = {self.pretraining}: a frozen segmentor needs pretraining "
+                "of at least 1, another has none; set both segmentor.training and segmentor.pretraining"
+            )
+        return self
 
 
 class LossSettings(_Section):
+    cls: Literal["binary", "softmax"] = Field(description="attributes independent (CelebA) or one of n_c (DeepFashion)")
     lambda_cls: float = Field(ge=0)
     lambda_seg: float = Field(ge=0)
     lambda_gp: float = Field(ge=0)
@@ -84,6 +125,9 @@ class LogSettings(_Section):
     sample_every: int = Field(gt=0, description="steps")
     sample_columns: int = Field(gt=0, le=64, description="layouts in a sample grid")
     sample_rows: int = Field(gt=0, le=64, description="latents in a sample grid")
+    keep_checkpoints: int = Field(gt=0, le=10_000, description="newest ones; the best is kept besides")
+    evaluate_every: int = Field(ge=0, description="steps; 0 never evaluates and keeps no best checkpoint")
+    evaluate_rows: int = Field(gt=1, le=100_000, description="of val, or of train where val is empty")
 
 
 class Settings(_Section):
@@ -92,7 +136,10 @@ class Settings(_Section):
     system: SystemName
     seed: int = Field(ge=0, lt=2**63)
     data: DataSettings
+    compute: ComputeSettings
+    augmentation: AugmentationSettings
     generator: GeneratorSettings
+    averaging: AveragingSettings
     critic: CriticSettings
     segmentor: SegmentorSettings
     loss: LossSettings

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan.config import SegmentorSettings
 from gan.data import Batch, BatchOrder, RowsAtSize, batches, one_hot
 from gan.errors import DataError
 from gan.loading import LoadedGenerator
@@ -100,8 +99,9 @@ def evaluate(generator: LoadedGenerator, segmentor: nn.Module, rows: list[RowsAt
 
 def train_segmentor(
     rows: RowsAtSize,
-    settings: SegmentorSettings,
     *,
+    width: int,
+    blocks: int,
     steps: int,
     seed: int,
     batch: int = 16,
@@ -112,7 +112,7 @@ def train_segmentor(
     """Train a segmentor on real images alone, to score generators it has never met; `on_step` gets step and loss."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        segmentor = Segmentor(len(rows.reader.scheme), width=settings.width, blocks=settings.blocks).to(device)
+        segmentor = Segmentor(len(rows.reader.scheme), width=width, blocks=blocks).to(device)
     optimiser = torch.optim.Adam(segmentor.parameters(), learning_rate)
     stream: Iterator[Batch] = batches(rows, BatchOrder(len(rows), batch, seed))
     for step in range(1, steps + 1):

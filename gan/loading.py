@@ -30,7 +30,7 @@ class LoadedGenerator(nn.Module):
         self.size = checkpoint.data.size
         self.step = checkpoint.step
         self.network = build_generator(settings, checkpoint.data)
-        checkpoint.fill_network("G", self.network)
+        checkpoint.fill_generator(self.network)
         self.to(device).eval().requires_grad_(False)
 
     @property

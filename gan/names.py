@@ -4,3 +4,4 @@ from typing import Literal, get_args
 
 SystemName = Literal["scgan"]
 SYSTEM_NAMES: tuple[SystemName, ...] = get_args(SystemName)
+PRESETS = ("paper", "release", "tiny")

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from gan.checkpoint import Checkpoint, checkpoint_path, checkpoint_paths, load_newest, remove_old
+from gan.compute import Compute
 from gan.config import Settings
 from gan.data import Batch, BatchOrder, DataDescription, RowsAtSize, batches
 from gan.device import choose_device
@@ -114,7 +115,7 @@ class Trainer:
 
     def __init__(self, run: Path, settings: Settings, data: DataDescription, plan: Plan, device: torch.device) -> None:
         self.run, self.settings, self.data, self.plan = run, settings, data, plan
-        self.system = build_system(settings, data, device)
+        self.system = build_system(settings, data, Compute(device, settings.compute.precision))
         self.noise = torch.Generator().manual_seed(settings.seed)
         self.step = self.batches_used = 0
         self.saved_step: int | None = None
@@ -150,6 +151,7 @@ class Trainer:
             settings=self.settings,
             data=self.data,
             networks={name: network.state_dict() for name, network in self.system.networks.items()},
+            averages={},
             optimisers={name: optimiser.state_dict() for name, optimiser in self.system.optimisers.items()},
             noise=self.noise.get_state(),
             versions=library_versions(),

@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from gan.compute import Compute
 from gan.config import Settings
 from gan.data import Batch, DataDescription
 from gan.names import SystemName
@@ -31,6 +32,6 @@ class System(Protocol):
 SYSTEMS: dict[SystemName, type[SCGAN]] = {"scgan": SCGAN}
 
 
-def build_system(settings: Settings, data: DataDescription, device: torch.device) -> System:
+def build_system(settings: Settings, data: DataDescription, compute: Compute) -> System:
     """Make the untrained system that the settings name."""
-    return SYSTEMS[settings.system](settings, data, device)
+    return SYSTEMS[settings.system](settings, data, compute)

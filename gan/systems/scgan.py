@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gan import losses
+from gan.compute import Compute
 from gan.config import Settings
 from gan.data import Batch, DataDescription, one_hot
 from gan.networks import Critic, Generator, Segmentor
@@ -29,13 +30,13 @@ class SCGAN:
     device's own random numbers and its state fits in a checkpoint.
     """
 
-    def __init__(self, settings: Settings, data: DataDescription, device: torch.device) -> None:
-        self.settings, self.data, self.device = settings, data, device
+    def __init__(self, settings: Settings, data: DataDescription, compute: Compute) -> None:
+        self.settings, self.data, self.compute, self.device = settings, data, compute, compute.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.G = build_generator(settings, data).to(device)
-            self.D = build_critic(settings, data).to(device)
-            self.S = build_segmentor(settings, data).to(device)
+            self.G = build_generator(settings, data).to(compute.device, compute.dtype)
+            self.D = build_critic(settings, data).to(compute.device, compute.dtype)
+            self.S = build_segmentor(settings, data).to(compute.device, compute.dtype)
         optimiser = settings.optimiser
         self.base_rates = {"G": optimiser.lr_g, "D": optimiser.lr_d, "S": optimiser.lr_s}
         self.optimisers = {

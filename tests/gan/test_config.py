@@ -33,7 +33,10 @@ def test_a_file_may_be_partial(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("loss.lambda_sgm=1", "there is no setting loss.lambda_sgm; there are loss.lambda_cls, loss.lambda_seg"),
+        (
+            "loss.lambda_sgm=1",
+            "there is no setting loss.lambda_sgm; there are loss.cls, loss.lambda_cls, loss.lambda_seg",
+        ),
         ("loss=1", "there is no setting loss"),
         ("seed", "key=value"),
         ("data.size=100", "data.size = 100: it must be a power of two"),
@@ -82,5 +85,5 @@ def test_refused_files_are_named(text: str, said: str, tmp_path: Path) -> None:
 def test_missing_file_and_unknown_preset(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing\.toml cannot be read"):
         load_settings(tmp_path / "nothing.toml")
-    with pytest.raises(SettingsError, match="no preset 'huge'; there are paper, tiny"):
+    with pytest.raises(SettingsError, match="no preset 'huge'; there are paper, release, tiny"):
         load_preset("huge")

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan.config import SegmentorSettings
 from gan.data import RowsAtSize
 from gan.errors import DataError
 from gan.evaluation import Consistency, class_iou, confusion_matrix, evaluate, mean_iou, pixel_accuracy, train_segmentor
@@ -69,7 +68,8 @@ def test_a_trained_scorer_tells_floor_from_ceiling(small_run: Path, drawn_shards
     train, val = (RowsAtSize(drawn_shards, split, 32) for split in ("train", "val"))
     scorer = train_segmentor(
         train,
-        SegmentorSettings(width=8, blocks=1),
+        width=8,
+        blocks=1,
         steps=100,
         seed=9,
         batch=8,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import maskkit
+from gan.compute import Compute
 from gan.config import Settings
 from gan.data import Batch, DataDescription, one_hot
 from gan.systems.scgan import SCGAN
@@ -17,7 +18,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def system(small_settings: Settings) -> SCGAN:
-    return SCGAN(small_settings, DataDescription(32, maskkit.load_scheme("scgan"), ("a", "b", "c"), 100), CPU)
+    return SCGAN(small_settings, DataDescription(32, maskkit.load_scheme("scgan"), ("a", "b", "c"), 100), Compute(CPU))
 
 
 def make_batches(count: int) -> list[Batch]:
@@ -66,7 +67,7 @@ def test_every_weight_of_every_network_learns(system: SCGAN) -> None:
 
 
 def test_segmentor_does_not_depend_on_the_others(system: SCGAN, small_settings: Settings) -> None:
-    alone = SCGAN(small_settings, system.data, CPU)
+    alone = SCGAN(small_settings, system.data, Compute(CPU))
     real = make_batches(6)
     stream, draws = iter(real), noise()
     for _ in range(3):
