@@ -35,7 +35,7 @@ def test_a_file_may_be_partial(tmp_path: Path) -> None:
     [
         (
             "loss.lambda_sgm=1",
-            "there is no setting loss.lambda_sgm; there are loss.cls, loss.lambda_cls, loss.lambda_seg",
+            "there is no setting loss.lambda_sgm; there are loss.cls, loss.lambda_cls",
         ),
         ("loss=1", "there is no setting loss"),
         ("seed", "key=value"),
