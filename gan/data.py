@@ -14,7 +14,11 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 import maskkit
+from gan.augmentation import fresh_layouts, mirror_rows
+from gan.config import Settings
 from gan.errors import CheckpointError, DataError
+
+Array = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,26 @@ class DataDescription:
 
 
 class Batch(NamedTuple):
-    """Real samples: `x` float32 (N, 3, H, W) in [-1, 1], `c` float32 (N, n_c) of 0 and 1, `s_idx` int64 (N, H, W)."""
+    """Real samples: `x` float32 (N, 3, H, W) in [-1, 1], `c` float32 (N, n_c) of 0 and 1, `s_idx` int64 (N, H, W).
+
+    `layouts` int64 (N, H, W) is what the generator draws its layouts from: `s_idx` itself, or partly fresh ones.
+    """
 
     x: Tensor
     c: Tensor
     s_idx: Tensor
+    layouts: Tensor
 
     def to(self, device: torch.device) -> "Batch":
         """Give the same batch on a device."""
         return Batch(*(tensor.to(device) for tensor in self))
+
+
+class NumberedRows(NamedTuple):
+    """Row numbers of one training batch and its number since the start, which decides its augmentation."""
+
+    number: int
+    rows: list[int]
 
 
 def one_hot(s_idx: Tensor, n_s: int) -> Tensor:
@@ -77,16 +92,23 @@ def one_hot(s_idx: Tensor, n_s: int) -> Tensor:
     return F.one_hot(s_idx, n_s).permute(0, 3, 1, 2).float()
 
 
-class RowsAtSize(Dataset[Batch]):
+class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
     """Rows of one split at the training size; a list of row numbers gives a batch.
 
     Photos are averaged over areas; layouts are drawn again from the landmarks, and taken by nearest neighbour only
-    where there are none.
+    where there are none. With `settings`, batches for training are augmented as they say and attributes are held to
+    `loss.cls`. Raises DataError where the settings ask for what the shards have not.
     """
 
-    def __init__(self, shards: str | Path, split: str, size: int) -> None:
+    def __init__(self, shards: str | Path, split: str, size: int, settings: Settings | None = None) -> None:
         self.reader = maskkit.ShardReader(shards, split=split)
         self.size = size
+        self.settings = settings
+        if settings and settings.augmentation.layouts and len(self) and not self._drawable(self.reader[0]):
+            raise DataError(
+                f"{shards}: augmentation.layouts draws layouts from landmarks, and these shards have none to draw from "
+                f"(scheme {self.reader.scheme.name}); set augmentation.layouts=0"
+            )
 
     def __len__(self) -> int:
         return len(self.reader)
@@ -98,33 +120,56 @@ class RowsAtSize(Dataset[Batch]):
 
     def read(self, rows: Sequence[int]) -> Batch:
         """Read rows as one batch. Raises DataError for a label or an attribute out of range, maskkit.ShardError."""
+        return _as_batch(*self._load(rows)[:3])
+
+    def read_training(self, batch: NumberedRows) -> Batch:
+        """Read rows as one batch, augmented; the batch's number and the seed decide how. Raises as `read`."""
+        images, c, layouts, points = self._load(batch.rows)
+        if self.settings is None:
+            return _as_batch(images, c, layouts)
+        chosen, scheme = self.settings.augmentation, self.reader.scheme
+        rng = np.random.default_rng([self.settings.seed, batch.number, 1])
+        if chosen.mirror:
+            images, layouts, points = mirror_rows(images, layouts, points, scheme, rng)
+        if not chosen.layouts:
+            return _as_batch(images, c, layouts)
+        if points is None:
+            raise DataError(
+                f"{self.reader.folder}: a row of batch {batch.number} has no landmarks to draw layouts from"
+            )
+        return _as_batch(images, c, layouts, fresh_layouts(layouts, points, scheme, chosen, rng))
+
+    def __getitem__(self, batch: NumberedRows) -> Batch | maskkit.MaskkitError:
+        """Read a batch for a DataLoader; a refusal is sent as a value, for a raised one would arrive as a traceback."""
+        try:
+            return self.read_training(batch)
+        except maskkit.MaskkitError as error:
+            return error
+
+    def _load(self, rows: Sequence[int]) -> tuple[Array, Array, Array, NDArray[np.float32] | None]:
+        """Give images (N, H, W, 3), attributes (N, n_c), layouts (N, H, W), and points (N, 68, 2) if all have them."""
         samples = [self.reader[int(row)] for row in rows]
         for sample in samples:
             self._check(sample)
         images = np.stack([maskkit.images.resize(sample["image"], self.size) for sample in samples])
-        x = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-        c = torch.from_numpy(np.stack([sample["attributes"] for sample in samples])).float()
-        return Batch(x.contiguous(), c, torch.from_numpy(self._layouts(samples)).long())
+        c = np.stack([sample["attributes"] for sample in samples])
+        points = None
+        if all(map(self._drawable, samples)):
+            points = np.stack([sample["landmarks"] for sample in samples])
+            points = maskkit.scale_points(points, self.reader.size, self.size)
+        return images, c, self._layouts(samples, points), points
 
-    def __getitem__(self, row: int) -> Batch:
-        return self.read([row])
-
-    def __getitems__(self, rows: list[int]) -> Batch | maskkit.MaskkitError:
-        """Read a batch for a DataLoader; a refusal is sent as a value, for a raised one would arrive as a traceback."""
-        try:
-            return self.read(rows)
-        except maskkit.MaskkitError as error:
-            return error
-
-    def _layouts(self, samples: list[dict[str, Any]]) -> NDArray[np.uint8]:
+    def _layouts(self, samples: list[dict[str, Any]], points: NDArray[np.float32] | None) -> Array:
         old = self.reader.size
         if old == self.size:
             return np.stack([sample["mask"] for sample in samples])
-        if all("landmarks" in sample for sample in samples):
-            points = maskkit.scale_points(np.stack([sample["landmarks"] for sample in samples]), old, self.size)
+        if points is not None:
             return maskkit.rasterize(points, self.size, self.reader.scheme)
         nearest = (np.arange(self.size) * 2 + 1) * old // (2 * self.size)
         return np.stack([sample["mask"][np.ix_(nearest, nearest)] for sample in samples])
+
+    def _drawable(self, sample: dict[str, Any]) -> bool:
+        return "landmarks" in sample and self.reader.scheme.drawable
 
     def _check(self, sample: dict[str, Any]) -> None:
         where = f"{self.reader.folder}, split {self.reader.split}, row {sample['id']}"
@@ -136,6 +181,19 @@ class RowsAtSize(Dataset[Batch]):
             )
         if (sample["attributes"] > 1).any():
             raise DataError(f"{where}: its attributes hold {sample['attributes'].max()}; they must be 0 or 1")
+        one_of = self.settings is not None and self.settings.loss.cls == "softmax"
+        if one_of and (count := int(sample["attributes"].sum())) != 1:
+            raise DataError(
+                f"{where}: {count} of its attributes are 1, and loss.cls = 'softmax' needs exactly one; "
+                "set loss.cls=binary for attributes that are independent"
+            )
+
+
+def _as_batch(images: Array, c: Array, layouts: Array, fresh: Array | None = None) -> Batch:
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    s_idx = torch.from_numpy(layouts).long()
+    fresh_idx = s_idx if fresh is None else torch.from_numpy(fresh).long()
+    return Batch(x.contiguous(), torch.from_numpy(c).float(), s_idx, fresh_idx)
 
 
 class BatchOrder:
@@ -156,13 +214,14 @@ class BatchOrder:
         """Whole batches in one pass over the rows."""
         return self.rows // self.batch
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[NumberedRows]:
         per_epoch = self.batches_per_epoch
         epoch, position = divmod(self.start, per_epoch)
         while True:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
             for first in range(position * self.batch, per_epoch * self.batch, self.batch):
-                yield order[first : first + self.batch].tolist()
+                rows = order[first : first + self.batch].tolist()
+                yield NumberedRows(epoch * per_epoch + first // self.batch, rows)
             epoch, position = epoch + 1, 0
 
 
@@ -171,9 +230,10 @@ def batches(rows: RowsAtSize, order: BatchOrder, workers: int = 0) -> Iterator[B
 
     Raises DataError, maskkit.ShardError, and RuntimeError where a worker was killed.
     """
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[Batch | maskkit.MaskkitError] = DataLoader(
         rows,
-        batch_sampler=order,
+        batch_size=None,  # `order` gives whole batches
+        sampler=order,
         collate_fn=_as_it_is,
         num_workers=workers,
         # Fork copies open files and locks; a forkserver starts clean.

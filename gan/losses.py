@@ -50,6 +50,14 @@ def attribute_bce(logits: Tensor, c: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, c, reduction="sum") / len(c)
 
 
+def attribute_softmax(logits: Tensor, c: Tensor) -> Tensor:
+    """Average the softmax cross-entropy over the batch, for one class of n_c: (N, n_c), one-hot (N, n_c) -> scalar.
+
+    DeepFashion's colours (ACWGAN release).
+    """
+    return F.cross_entropy(logits, c.argmax(1))
+
+
 def pixel_cross_entropy(logits: Tensor, s_idx: Tensor) -> Tensor:
     """Average the softmax cross-entropy over pixels and batch: (N, n_s, H, W), int64 (N, H, W) -> scalar.
 

@@ -1,4 +1,4 @@
-"""The three networks of SCGAN, in the rows of the SCGAN paper's Table 2 (contradictions resolved as noted)."""
+"""The networks of SCGAN: those of the SCGAN paper's Table 2 (contradictions resolved as noted) and its alternatives."""
 
 from itertools import pairwise
 
@@ -46,16 +46,13 @@ class Generator(nn.Module):
         self, n_s: int, n_c: int, size: int, *, width: int = 64, n_z: int = 512, tail_norm: TailNorm = "last"
     ) -> None:
         super().__init__()
-        w = width
-        self.plane = size // 16
-        self.encoder = nn.Sequential(  # rows 1-4
-            *(_encoder_row(a, b) for a, b in ((n_s, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)))
-        )
+        w, plane = width, size // 16
+        self.encoder = _encoder(n_s, w)  # rows 1-4
         # Row b1: Table 2 prints FC-8192, but its two shapes agree on `width` planes of size/16 squared. The norm is
         # taken over each plane, since over a single value it would be zero.
         self.latent = nn.Sequential(
-            nn.Linear(n_z, w * self.plane**2),
-            nn.Unflatten(1, (w, self.plane, self.plane)),
+            nn.Linear(n_z, w * plane**2),
+            nn.Unflatten(1, (w, plane, plane)),
             nn.InstanceNorm2d(w, affine=True),
             nn.ReLU(),
         )
@@ -68,15 +65,73 @@ class Generator(nn.Module):
         self.norm7 = _norm_relu(4 * w) if every else nn.Identity()
         self.norm9 = _norm_relu(2 * w) if every else nn.Identity()
         self.norm10 = _norm_relu(w)
-        self.row11 = nn.Sequential(nn.Conv2d(w, 3, 3, padding=1), nn.Tanh())
+        self.row11 = _to_image(w)
         self.apply(_xavier)
 
     def forward(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
         h = torch.cat([self.encoder(s), self.latent(z)], dim=1)
         h = self.norm7(self.block7(self.norm6(self.block6(h))))
-        c_planes = c[:, :, None, None].expand(-1, -1, *h.shape[2:])
-        h = self.norm9(self.block9(torch.cat([h, c_planes], dim=1)))
+        h = self.norm9(self.block9(torch.cat([h, _planes(c, h)], dim=1)))
         y: Tensor = self.row11(self.norm10(self.block10(h)))
+        return y
+
+
+class AllAtOnceGenerator(nn.Module):
+    """Make images as `Generator` does, with z and c repeated over the encoded layout and joined to it at one place.
+
+    The class that the SCGAN release trains, and the "alternative G" of the SCGAN slides. Inputs and output as those of
+    `Generator`.
+    """
+
+    def __init__(self, n_s: int, n_c: int, size: int, *, width: int = 64, n_z: int = 512) -> None:
+        super().__init__()
+        w = width
+        self.encoder = _encoder(n_s, w)
+        self.blocks = nn.Sequential(
+            ResidualUp(8 * w + n_z + n_c, 8 * w),
+            ResidualUp(8 * w, 4 * w),
+            ResidualUp(4 * w, 2 * w),
+            ResidualUp(2 * w, w),
+            _norm_relu(w),
+        )
+        self.to_image = _to_image(w)
+        self.apply(_xavier)
+
+    def forward(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+        h = self.encoder(s)
+        y: Tensor = self.to_image(self.blocks(torch.cat([h, _planes(z, h), _planes(c, h)], dim=1)))
+        return y
+
+
+class ReversedOrderGenerator(nn.Module):
+    """Make images as `Generator` does, but from z first, with s and c joined at a quarter of the size.
+
+    The alternative of the SCGAN paper's Figure 9, built from an unused class of the release. Inputs and output as those
+    of `Generator`.
+    """
+
+    def __init__(self, n_s: int, n_c: int, size: int, *, width: int = 64, n_z: int = 512) -> None:
+        super().__init__()
+        w = width
+        # At 32 pixels the map of z would begin as one pixel, which no instance norm can take: one block less there.
+        blocks = [16 * w, 16 * w, 8 * w, 4 * w] if size > 32 else [16 * w, 8 * w, 4 * w]
+        plane = (size // 4) >> (len(blocks) - 1)
+        self.latent = nn.Sequential(
+            nn.Linear(n_z, 16 * w * plane**2),
+            nn.Unflatten(1, (16 * w, plane, plane)),
+            *(ResidualUp(a, b) for a, b in pairwise(blocks)),
+            _norm_relu(4 * w),
+        )
+        self.layout = nn.Sequential(_encoder_row(n_s, w), _encoder_row(w, 2 * w))
+        self.join = nn.Conv2d(4 * w + n_c + 2 * w, 4 * w, 3, padding=1)
+        self.blocks = nn.Sequential(ResidualUp(4 * w, 2 * w), ResidualUp(2 * w, w), _norm_relu(w))
+        self.to_image = _to_image(w)
+        self.apply(_xavier)
+
+    def forward(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+        h = self.latent(z)
+        h = self.join(torch.cat([h, _planes(c, h), self.layout(s)], dim=1))
+        y: Tensor = self.to_image(self.blocks(h))
         return y
 
 
@@ -139,6 +194,36 @@ class Segmentor(nn.Module):
         return logits
 
 
+class ReleaseSegmentor(nn.Module):
+    """Name the region of every pixel as the SCGAN release does, with 7 x 7 ends at full size and twice the channels.
+
+    (N, 3, H, W) -> logits (N, n_s, H, W); no convolution has a bias.
+    """
+
+    def __init__(self, n_s: int, *, width: int = 64, blocks: int = 4) -> None:
+        super().__init__()
+        w = width
+        self.stem = nn.Sequential(nn.Conv2d(3, w, 7, padding=3, bias=False), *_norm_relu(w))
+        self.down = nn.Sequential(_segmentor_row(nn.Conv2d, w, 2 * w), _segmentor_row(nn.Conv2d, 2 * w, 4 * w))
+        self.blocks = nn.Sequential(*(Residual(4 * w) for _ in range(blocks)))
+        up = nn.ConvTranspose2d
+        self.up = nn.Sequential(_segmentor_row(up, 4 * w, 2 * w), _segmentor_row(up, 2 * w, w))
+        self.out = nn.Conv2d(w, n_s, 7, padding=3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.out(self.up(self.blocks(self.down(self.stem(x)))))
+        return logits
+
+
+def _planes(vector: Tensor, h: Tensor) -> Tensor:
+    """Repeat (N, C) over the places of a map (N, _, H, W): (N, C, H, W)."""
+    return vector[:, :, None, None].expand(-1, -1, *h.shape[2:])
+
+
+def _encoder(n_s: int, w: int) -> nn.Sequential:
+    return nn.Sequential(*(_encoder_row(a, b) for a, b in pairwise((n_s, w, 2 * w, 4 * w, 8 * w))))
+
+
 def _encoder_row(channels_in: int, channels_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels_in, channels_out, 4, 2, 1), *_norm_relu(channels_out))
 
@@ -149,6 +234,10 @@ def _segmentor_row(conv: type[nn.Conv2d] | type[nn.ConvTranspose2d], a: int, b: 
 
 def _norm_relu(channels: int) -> nn.Sequential:
     return nn.Sequential(nn.InstanceNorm2d(channels, affine=True), nn.ReLU())
+
+
+def _to_image(channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, 3, 3, padding=1), nn.Tanh())
 
 
 def _xavier(module: nn.Module) -> None:

@@ -159,6 +159,8 @@ def _prepare(root: Path, out: Path, options: BuildOptions, workers: int) -> _Bui
     if workers < 1:
         raise BuildError(f"{workers} workers cannot work; take 1 or more")
     scheme = load_scheme(options.scheme)
+    if not scheme.drawable:
+        raise BuildError(f"the scheme {scheme.name} has no polygons, so masks cannot be drawn; take scgan")
     folder, inputs = read_celeba(root, options.attributes, options.split)
     inputs = inputs[: options.limit]
     if not inputs:

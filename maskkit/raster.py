@@ -29,6 +29,8 @@ def rasterize(points: ArrayLike, size: int | tuple[int, int], scheme: str | Path
     array = check_points(points)
     height, width = _height_width(size)
     chosen = as_scheme(scheme)
+    if not chosen.drawable:
+        raise SchemeError(f"the scheme {chosen.name} has no polygons, so its masks cannot be drawn from points")
     faces = array.reshape(-1, *array.shape[-2:])
     labels = np.zeros((len(faces), height, width), dtype=np.uint8)
     at_once = max(1, PIXELS_AT_ONCE // (height * width))

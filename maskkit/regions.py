@@ -50,6 +50,11 @@ class RegionScheme:
         """The class that takes each class's place in a mirror, uint8 (K,)."""
         return np.array([self.names.index(region.mirror) for region in self.regions], dtype=np.uint8)
 
+    @property
+    def drawable(self) -> bool:
+        """Whether its regions can be painted from points; a scheme without polygons describes imported masks."""
+        return any(region.polygon for region in self.regions)
+
     def to_dict(self) -> dict[str, Any]:
         """The scheme as plain types, as a scheme file holds it."""
         regions: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
 """The systems that can be trained, by name, and what the training loop knows of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import torch
@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from gan.compute import Compute
 from gan.config import Settings
-from gan.data import Batch, DataDescription
+from gan.data import Batch, DataDescription, RowsAtSize
 from gan.names import SystemName
 from gan.systems.scgan import SCGAN
 
 
 class System(Protocol):
-    """Networks, optimisers, a training round and a way to generate; the loop knows no loss."""
+    """Networks, optimisers of those that learn in rounds, a round and a way to generate; the loop knows no loss."""
 
     optimisers: dict[str, torch.optim.Adam]
     base_rates: dict[str, float]
@@ -22,7 +22,10 @@ class System(Protocol):
     @property
     def networks(self) -> Mapping[str, nn.Module]: ...
 
-    def train_round(self, batches: Iterator[Batch], noise: torch.Generator) -> dict[str, Tensor]:
+    def prepare(self, rows: RowsAtSize, on_step: Callable[[int, int], None]) -> bool:
+        """Do what comes before the first round; give whether there was anything. `on_step` gets done and total."""
+
+    def train_round(self, stream: Iterator[Batch], noise: torch.Generator) -> dict[str, Tensor]:
         """Do one round: batches in, weighted loss components by name out (scalars on the device)."""
 
     def generate(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import DataLoader
 
 import maskkit
-from gan.data import BatchOrder, RowsAtSize, batches, one_hot
+from gan.config import load_preset
+from gan.data import BatchOrder, NumberedRows, RowsAtSize, batches, one_hot
 from gan.errors import DataError
 from maskkit.dataset import Dataset
 from maskkit.shards import Row, write_shard
@@ -62,18 +63,72 @@ def test_one_hot_agrees_with_maskkit(drawn_shards: Path) -> None:
 
 def test_order_is_a_permutation_each_epoch_and_can_start_anywhere() -> None:
     whole = list(islice(BatchOrder(11, 3, seed=1), 9))
-    epochs = [sorted(row for batch in whole[i : i + 3] for row in batch) for i in (0, 3, 6)]
-    assert all(len(set(rows)) == 9 for rows in epochs) and len({tuple(rows) for rows in whole}) > 3
+    epochs = [sorted(row for batch in whole[i : i + 3] for row in batch.rows) for i in (0, 3, 6)]
+    assert all(len(set(rows)) == 9 for rows in epochs) and len({tuple(batch.rows) for batch in whole}) > 3
+    assert [batch.number for batch in whole] == list(range(9))
     for start in range(8):
         assert list(islice(BatchOrder(11, 3, seed=1, start=start), 9 - start)) == whole[start:]
     assert list(islice(BatchOrder(11, 3, seed=2), 3)) != whole[:3]
 
 
+AUGMENTED = load_preset("tiny", ["augmentation.mirror=true", "augmentation.layouts=0.7"])
+
+
 def test_workers_change_nothing(drawn_shards: Path) -> None:
-    rows = RowsAtSize(drawn_shards, "train", 32)
+    rows = RowsAtSize(drawn_shards, "train", 32, AUGMENTED)
     alone, shared = (list(islice(batches(rows, BatchOrder(40, 4, 0), workers), 12)) for workers in (0, 2))
     for a, b in zip(alone, shared, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_mirrored_rows_swap_sides_and_stay_exact(drawn_shards: Path) -> None:
+    settings = load_preset("tiny", ["augmentation.mirror=true"])
+    rows, chosen = RowsAtSize(drawn_shards, "train", 32, settings), list(range(30))
+    plain, found = rows.read(chosen), rows.read_training(NumberedRows(4, chosen))
+    mirrored = [i for i in chosen if not torch.equal(plain.x[i], found.x[i])]
+    assert 5 < len(mirrored) < 25 and torch.equal(plain.c, found.c) and torch.equal(found.layouts, found.s_idx)
+    right, left = 2, 3
+    for i in chosen:
+        if i not in mirrored:
+            assert torch.equal(found.s_idx[i], plain.s_idx[i])
+            continue
+        assert torch.equal(found.x[i], plain.x[i].flip(2))
+        points = maskkit.scale_points(rows.reader[i]["landmarks"], 64, 32)
+        expected = maskkit.rasterize(maskkit.mirror_points(points, 32), 32)
+        assert np.array_equal(found.s_idx[i], expected)
+        x = torch.arange(32)
+        assert x[(found.s_idx[i] == right).any(0)].float().mean() < x[(found.s_idx[i] == left).any(0)].float().mean()
+    other = rows.read_training(NumberedRows(5, chosen))
+    assert not torch.equal(other.x, found.x), "another batch of the same rows is mirrored otherwise"
+
+
+def test_masks_without_points_are_mirrored_by_class(tmp_path: Path) -> None:
+    made = [drawn_row(i, 64) for i in range(8)]
+    for row in made:
+        row.landmarks = None
+    shards = write_rows(tmp_path / "shards", made)
+    rows = RowsAtSize(shards, "train", 64, load_preset("tiny", ["augmentation.mirror=true"]))
+    plain, found = rows.read(range(8)), rows.read_training(NumberedRows(0, list(range(8))))
+    swap = torch.tensor([0, 1, 3, 2, 4, 5, 6])
+    mirrored = [i for i in range(8) if not torch.equal(plain.x[i], found.x[i])]
+    assert 0 < len(mirrored) < 8
+    assert all(torch.equal(found.s_idx[i], swap[plain.s_idx[i]].flip(1)) for i in mirrored)
+    with pytest.raises(DataError, match=r"have none to draw from \(scheme scgan\); set augmentation\.layouts=0"):
+        RowsAtSize(shards, "train", 64, AUGMENTED)
+
+
+def test_fresh_layouts_are_faces_that_the_data_has_not(drawn_shards: Path) -> None:
+    """A share of them; within the size by the drawn shift and scale; with one row they are that row moved."""
+    rows, chosen = RowsAtSize(drawn_shards, "train", 64, load_preset("tiny", ["augmentation.layouts=0.5"])), range(40)
+    found = rows.read_training(NumberedRows(0, list(chosen)))
+    plain = rows.read(chosen)
+    assert torch.equal(found.x, plain.x) and torch.equal(found.s_idx, plain.s_idx)
+    fresh = [i for i in chosen if not torch.equal(found.layouts[i], plain.s_idx[i])]
+    assert 10 < len(fresh) < 30
+    assert all((found.layouts[i] == region).any() for i in fresh for region in (1, 2, 3, 4, 5))
+    held = load_preset("tiny", [f"augmentation.{key}" for key in ("layouts=1.0", "shift=0.0", "scale=0.0")])
+    alone = RowsAtSize(drawn_shards, "train", 64, held).read_training(NumberedRows(0, [7]))
+    assert torch.equal(alone.layouts, alone.s_idx), "blended with itself and not moved, a face stays what it is"
 
 
 def test_too_few_rows(drawn_shards: Path) -> None:
@@ -98,6 +153,24 @@ def test_an_attribute_beyond_one_is_a_sentence(tmp_path: Path) -> None:
     data = RowsAtSize(write_rows(tmp_path / "shards", rows), "train", 64)
     with pytest.raises(DataError, match=r"000000\.png: its attributes hold 255"):
         data.read([0])
+
+
+def test_softmax_needs_one_of_the_attributes(tmp_path: Path) -> None:
+    rows = [drawn_row(0, 64)]
+    rows[0].attributes[:] = (0, 1, 1, 0, 0)
+    shards = write_rows(tmp_path / "shards", rows)
+    data = RowsAtSize(shards, "train", 64, load_preset("tiny", ["loss.cls=softmax"]))
+    with pytest.raises(DataError, match=r"000000\.png: 2 of its attributes are 1, and loss\.cls = 'softmax' needs"):
+        data.read([0])
+
+
+def test_a_scheme_without_polygons_keeps_its_masks(tmp_path: Path) -> None:
+    """Imported masks are not drawn over, even where rows have points."""
+    row = drawn_row(0, 64)
+    shards = write_rows(tmp_path / "shards", [row], scheme="deepfashion")
+    assert np.array_equal(RowsAtSize(shards, "train", 32).read([0]).s_idx[0], row.mask[1::2, 1::2])
+    with pytest.raises(maskkit.MaskkitError, match="deepfashion has no polygons"):
+        maskkit.rasterize(row.landmarks, 64, "deepfashion")
 
 
 def test_no_attributes_at_all(tmp_path: Path) -> None:

@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan.networks import Critic, Generator, ResidualUp, Segmentor
+from gan.networks import (
+    AllAtOnceGenerator,
+    Critic,
+    Generator,
+    ReleaseSegmentor,
+    ResidualUp,
+    ReversedOrderGenerator,
+    Segmentor,
+)
 
 
 def parameters(network: nn.Module) -> int:
@@ -28,6 +36,8 @@ def test_parameter_counts() -> None:
     assert parameters(Critic(5, 128)) == 44_762_048
     assert parameters(Critic(17, 128)) == 44_860_352
     assert parameters(Segmentor(7)) == 1_482_279
+    assert parameters(AllAtOnceGenerator(7, 5, 128)) == 12_893_379
+    assert parameters(ReleaseSegmentor(7)) == 6_066_048
 
 
 def test_generator_rows() -> None:
@@ -46,6 +56,29 @@ def test_generator_joins_z_at_row_5_and_c_at_row_8() -> None:
     generator = Generator(7, 5, 128)
     assert generator.block6.main[0].in_channels == 576
     assert generator.block9.main[0].in_channels == 256 + 5
+
+
+def test_reversed_order_rows() -> None:
+    """z grows from 1024 x 4 x 4 to 32 x 32, where s and c join it; parameters counted by hand from those shapes."""
+    generator = ReversedOrderGenerator(7, 5, 128)
+    names = ["latent.1", "latent.2", "latent.3", "latent.4", "layout", "join", "blocks", "to_image"]
+    inputs = torch.randn(1, 512), torch.ones(1, 5), torch.ones(1, 7, 128, 128)
+    assert output_shapes(generator, names, *inputs) == [
+        (1024, 4, 4), (1024, 8, 8), (512, 16, 16), (256, 32, 32), (128, 32, 32), (256, 32, 32), (64, 128, 128),
+        (3, 128, 128),
+    ]  # fmt: skip
+    up = {(a, b): 9 * a * b + b + 9 * b * b + b + a * b + b + 4 * b for a, b in
+          ((1024, 1024), (1024, 512), (512, 256), (256, 128), (128, 64))}  # fmt: skip
+    rest = 513 * 16384 + 2 * 256 + (16 * 7 * 64 + 64 + 128) + (16 * 64 * 128 + 128 + 256)
+    rest += 9 * (256 + 5 + 128) * 256 + 256 + 2 * 64 + 9 * 64 * 3 + 3
+    assert parameters(generator) == sum(up.values()) + rest
+
+
+def test_release_segmentor_rows() -> None:
+    names = ["stem", "down.0", "down.1", *(f"blocks.{i}" for i in range(4)), "up.0", "up.1", "out"]
+    assert output_shapes(ReleaseSegmentor(7), names, torch.zeros(1, 3, 128, 128)) == [
+        (64, 128, 128), (128, 64, 64), *[(256, 32, 32)] * 5, (128, 64, 64), (64, 128, 128), (7, 128, 128),
+    ]  # fmt: skip
 
 
 def test_critic_rows() -> None:
@@ -70,6 +103,19 @@ def test_other_sizes_and_attribute_counts(size: int, n_c: int) -> None:
     score, logits = Critic(n_c, size, width=2)(images)
     assert images.shape == (2, 3, size, size) and images.abs().max() <= 1
     assert score.shape == (2, 1, 2, 2) and logits.shape == (2, n_c)
+
+
+@pytest.mark.parametrize("kind", [AllAtOnceGenerator, ReversedOrderGenerator])
+@pytest.mark.parametrize("size", [32, 64])
+def test_other_generators_take_what_the_first_takes(kind: type[nn.Module], size: int) -> None:
+    """And all three inputs reach the picture."""
+    torch.manual_seed(0)
+    generator = kind(4, 3, size, width=4, n_z=6)
+    z, c, s = torch.randn(2, 6), torch.ones(2, 3), torch.rand(2, 4, size, size)
+    images = generator(z, c, s)
+    assert images.shape == (2, 3, size, size) and images.abs().max() <= 1
+    for other in ((z + 1, c, s), (z, 1 - c, s), (z, c, s.flip(2))):
+        assert (generator(*other) - images).abs().mean() > 1e-3
 
 
 def test_shortcut_equals_the_order_of_the_paper() -> None:

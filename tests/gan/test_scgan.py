@@ -1,7 +1,8 @@
 """The training round: who learns from what, and in which direction."""
 
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import cycle, islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,26 +10,36 @@ from torch import Tensor, nn
 
 import maskkit
 from gan.compute import Compute
-from gan.config import Settings
-from gan.data import Batch, DataDescription, one_hot
+from gan.config import load_preset
+from gan.data import Batch, BatchOrder, DataDescription, RowsAtSize, one_hot
+from gan.networks import AllAtOnceGenerator, ReleaseSegmentor, ReversedOrderGenerator
 from gan.systems.scgan import SCGAN
+from tests.gan.conftest import SMALL
 
 CPU = torch.device("cpu")
 
 
+DATA = DataDescription(32, maskkit.load_scheme("scgan"), ("a", "b", "c"), 100)
+
+
+def build(*overrides: str) -> SCGAN:
+    return SCGAN(load_preset("tiny", [*SMALL, *overrides]), DATA, Compute(CPU))
+
+
 @pytest.fixture
-def system(small_settings: Settings) -> SCGAN:
-    return SCGAN(small_settings, DataDescription(32, maskkit.load_scheme("scgan"), ("a", "b", "c"), 100), Compute(CPU))
+def system() -> SCGAN:
+    return build()
 
 
 def make_batches(count: int) -> list[Batch]:
     """Batches whose attributes and layouts are all different."""
     noise = torch.Generator().manual_seed(5)
     codes = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]])
-    return [
-        Batch(torch.rand(4, 3, 32, 32, generator=noise) * 2 - 1, codes, torch.randint(7, (4, 32, 32), generator=noise))
-        for _ in range(count)
-    ]
+    made = []
+    for _ in range(count):
+        x, s_idx = torch.rand(4, 3, 32, 32, generator=noise) * 2 - 1, torch.randint(7, (4, 32, 32), generator=noise)
+        made.append(Batch(x, codes, s_idx, s_idx))
+    return made
 
 
 def weights(network: nn.Module) -> Tensor:
@@ -66,8 +77,8 @@ def test_every_weight_of_every_network_learns(system: SCGAN) -> None:
             assert not torch.equal(now, then), f"{name}.{key} has not moved"
 
 
-def test_segmentor_does_not_depend_on_the_others(system: SCGAN, small_settings: Settings) -> None:
-    alone = SCGAN(small_settings, system.data, Compute(CPU))
+def test_segmentor_does_not_depend_on_the_others(system: SCGAN) -> None:
+    alone = build()
     real = make_batches(6)
     stream, draws = iter(real), noise()
     for _ in range(3):
@@ -147,3 +158,77 @@ def test_components_add_up_and_bear_their_weights(system: SCGAN) -> None:
         parts = sum(value for name, value in found.items() if name.startswith(total) and not name.endswith("total"))
         assert found[f"{total}/total"] == pytest.approx(parts, rel=1e-5)
     assert found["loss_g/seg"] > 5 * found["loss_s/seg"]  # lambda_seg is 10
+
+
+def test_layouts_for_the_generator_come_from_the_fresh_ones(system: SCGAN) -> None:
+    real = make_batches(1)[0]
+    fresh = real._replace(layouts=torch.full_like(real.layouts, 3))
+    assert (system.draw_input(fresh, noise()).s_idx == 3).all()
+
+
+def test_without_a_segmentor_nothing_of_it_is_left() -> None:
+    system = build("segmentor.training=none")
+    assert set(system.networks) == set(system.optimisers) == set(system.base_rates) == {"G", "D"}
+    found = system.train_round(cycle(make_batches(2)), noise())
+    assert not any("seg" in name or "loss_s" in name for name in found)
+
+
+def test_a_frozen_segmentor_learns_before_the_rounds_and_not_in_them(drawn_shards: Path) -> None:
+    """It equals a joint one that has met the same batches (its learning depends on the real data alone)."""
+    system = build("segmentor.training=frozen", "segmentor.pretraining=5")
+    rows, seen = RowsAtSize(drawn_shards, "train", 32), []
+    untrained = weights(system.S)
+    assert system.prepare(rows, lambda done, last: seen.append((done, last)))
+    assert seen == [(i, 5) for i in range(1, 6)] and set(system.optimisers) == {"G", "D"}
+    pretrained = weights(system.S)
+    found = system.train_round(cycle(make_batches(2)), noise())
+    assert torch.equal(weights(system.S), pretrained) and not torch.equal(untrained, pretrained)
+    assert found["loss_g/seg"] > 0 and "loss_s/seg" not in found
+    joint = build()
+    assert not joint.prepare(rows, lambda done, last: None)
+    for number in islice(BatchOrder(len(rows), 4, 0), 5):
+        joint.segmentor_step(rows.read(number.rows))
+    assert torch.equal(weights(joint.S), pretrained)
+
+
+def test_separate_updates_take_the_penalty_where_the_first_has_led() -> None:
+    """The logged penalty is of the critic after its first step, and Adam counts two steps (SCGAN release)."""
+    joint, separate = build(), build("critic.updates=separate")
+    real = make_batches(1)[0]
+    x_fake = torch.zeros(4, 3, 32, 32)
+    found = {name: one.critic_step(real, x_fake, noise()) for name, one in (("j", joint), ("s", separate))}
+    assert found["j"]["loss_d/real"] == found["s"]["loss_d/real"]
+    assert found["j"]["loss_d/gp"] != found["s"]["loss_d/gp"]
+    steps = {
+        name: int(next(iter(one.optimisers["D"].state.values()))["step"])
+        for name, one in (("j", joint), ("s", separate))
+    }
+    assert steps == {"j": 1, "s": 2}
+    again = build("critic.updates=separate")
+    again._step("D", again.score_losses(real, x_fake))
+    e = torch.rand(4, generator=noise())
+    assert torch.equal(again.penalty_loss(real, x_fake, e)["loss_d/gp"], found["s"]["loss_d/gp"])
+
+
+def test_one_of_n_attributes_is_held_to_the_softmax() -> None:
+    system = build("loss.cls=softmax")
+    c = torch.eye(3)[[0, 2, 1, 1]]
+    logits = torch.randn(4, 3, generator=noise())
+    by_hand = -(logits.softmax(1).log() * c).sum() / 4
+    torch.testing.assert_close(system.attribute_loss(logits, c), by_hand)
+
+
+def test_settings_choose_the_networks() -> None:
+    assert isinstance(build("generator.joining=all-at-once").G, AllAtOnceGenerator)
+    assert isinstance(build("generator.joining=reversed-order").G, ReversedOrderGenerator)
+    assert isinstance(build("segmentor.architecture=release").S, ReleaseSegmentor)
+
+
+def test_half_precision_keeps_losses_and_weights_whole() -> None:
+    exact, half = build(), build()
+    half.compute = Compute(CPU, "bf16")
+    a, b = (one.train_round(cycle(make_batches(2)), noise()) for one in (exact, half))
+    for name, value in b.items():
+        assert value.dtype == torch.float32 and value == pytest.approx(a[name].item(), rel=0.1, abs=0.05), name
+        assert name == "loss_d/gp" or value != a[name], name
+    assert {p.dtype for network in half.networks.values() for p in network.parameters()} == {torch.float32}
