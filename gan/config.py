@@ -39,6 +39,11 @@ class DataSettings(_Section):
 class ComputeSettings(_Section):
     precision: Literal["32", "bf16", "64"] = Field(description="bf16: networks in bfloat16, weights and losses in 32")
 
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _number_is_text(cls, precision: object) -> object:
+        return str(precision) if isinstance(precision, int) else precision  # --set compute.precision=32
+
 
 class AugmentationSettings(_Section):
     mirror: bool = Field(description="mirror half of the real images, their layouts' sides swapped")

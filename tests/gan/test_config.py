@@ -16,6 +16,16 @@ def test_paper_values() -> None:
     assert (paper.data.size, paper.generator.n_z, paper.critic.leaky_slope) == (128, 512, 0.2)
 
 
+def test_release_values() -> None:
+    """What the SCGAN release trains with, where it differs from the paper."""
+    release = load_preset("release")
+    assert (release.generator.joining, release.segmentor.architecture) == ("all-at-once", "release")
+    assert (release.critic.updates, release.critic.leaky_slope) == ("separate", 0.01)
+    assert (release.optimiser.lr_g, release.optimiser.lr_d, release.optimiser.lr_s) == (5e-5, 5e-5, 1e-4)
+    assert (release.loss.lambda_cls, release.loss.lambda_seg, release.loss.lambda_gp) == (1, 1, 10)
+    assert (release.schedule.epochs, release.schedule.decay_epochs, release.loss.gp_reduction) == (50, 30, "sum")
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_written_settings_load_again(preset: str, tmp_path: Path) -> None:
     settings = load_preset(preset, ["loss.gp_reduction=mean", "seed=7"]).with_shards(tmp_path / "odd \"name' ü")
@@ -28,6 +38,10 @@ def test_a_file_may_be_partial(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "mine.toml", "tiny", ["loss.lambda_cls=2"])
     assert (settings.loss.lambda_seg, settings.loss.lambda_cls) == (3, 2)
     assert first_difference(settings, load_preset("tiny")) == ("loss.lambda_cls", 2, 1)
+
+
+def test_precision_may_be_written_as_a_number() -> None:
+    assert load_preset("tiny", ["compute.precision=64"]).compute.precision == "64"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +68,9 @@ def test_a_file_may_be_partial(tmp_path: Path) -> None:
         ("schedule.batch=many", "schedule.batch = 'many': input should be a valid integer"),
         ("loss.lambda_gp=nan", "loss.lambda_gp = nan"),
         ("optimiser.lr_g=inf", "optimiser.lr_g = inf"),
+        ("segmentor.training=frozen", "a frozen segmentor needs pretraining of at least 1"),
+        ("segmentor.pretraining=5", "training joint with pretraining = 5"),
+        ("compute.precision=16", "compute.precision = 16: input should be '32', 'bf16' or '64'"),
         ("generator.tail_norm=never", "'last' or 'every'"),
         ("schedule.decay_epochs=99", "decay_epochs = 99 must not exceed epochs = "),
     ],
