@@ -70,7 +70,7 @@ def test_precision_may_be_written_as_a_number() -> None:
         ("optimiser.lr_g=inf", "optimiser.lr_g = inf"),
         ("segmentor.training=frozen", "a frozen segmentor needs pretraining of at least 1"),
         ("segmentor.pretraining=5", "training joint with pretraining = 5"),
-        ("compute.precision=16", "compute.precision = 16: input should be '32', 'bf16' or '64'"),
+        ("compute.precision=16", "compute.precision = '16': input should be '32', 'bf16' or '64'"),
         ("generator.tail_norm=never", "'last' or 'every'"),
         ("schedule.decay_epochs=99", "decay_epochs = 99 must not exceed epochs = "),
     ],
