@@ -164,6 +164,7 @@ def test_layouts_for_the_generator_come_from_the_fresh_ones(system: SCGAN) -> No
     real = make_batches(1)[0]
     fresh = real._replace(layouts=torch.full_like(real.layouts, 3))
     assert (system.draw_input(fresh, noise()).s_idx == 3).all()
+    assert torch.equal(*(system.segmentor_losses(batch)["loss_s/seg"] for batch in (real, fresh)))
 
 
 def test_without_a_segmentor_nothing_of_it_is_left() -> None:
@@ -184,6 +185,7 @@ def test_a_frozen_segmentor_learns_before_the_rounds_and_not_in_them(drawn_shard
     found = system.train_round(cycle(make_batches(2)), noise())
     assert torch.equal(weights(system.S), pretrained) and not torch.equal(untrained, pretrained)
     assert found["loss_g/seg"] > 0 and "loss_s/seg" not in found
+    assert not any(p.requires_grad for p in system.S.parameters())
     joint = build()
     assert not joint.prepare(rows, lambda done, last: None)
     for number in islice(BatchOrder(len(rows), 4, 0), 5):
