@@ -1,4 +1,4 @@
-"""Trained networks from a run folder or a checkpoint file, with what is needed to use them."""
+"""Trained networks from a run folder, a checkpoint file or an exported file, with what is needed to use them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,30 +7,33 @@ import torch
 from torch import Tensor, nn
 
 import maskkit
-from gan.checkpoint import Checkpoint, load_checkpoint, load_newest
+from gan.checkpoint import Checkpoint, check_tensors, load_checkpoint, load_newest
 from gan.config import Settings
 from gan.device import choose_device
 from gan.errors import InputError, RunError
+from gan.generator_file import About, read_generator
 from gan.run_folder import read_settings
 from gan.systems.scgan import build_generator, build_segmentor
+
+EXPORTED = ".safetensors"
 
 
 class LoadedGenerator(nn.Module):
     """A trained generator with its settings, to be called as `generator(z, c, s)`.
 
     `z` float (N, n_z), `c` float (N, n_c), `s` one-hot (N, n_s, size, size) -> float32 (N, 3, size, size) in [-1, 1],
-    on the generator's device and without gradients.
+    on the generator's device and without gradients. Takes `network` over: moves it to `device` and freezes it.
     """
 
-    def __init__(self, checkpoint: Checkpoint, settings: Settings, device: torch.device) -> None:
+    def __init__(self, network: nn.Module, about: About, device: torch.device) -> None:
         super().__init__()
-        self.settings = settings
-        self.scheme: maskkit.RegionScheme = checkpoint.data.scheme
-        self.attribute_names = checkpoint.data.attribute_names
-        self.size = checkpoint.data.size
-        self.step = checkpoint.step
-        self.network = build_generator(settings, checkpoint.data)
-        checkpoint.fill_generator(self.network)
+        self.about = about
+        self.settings = about.settings
+        self.scheme: maskkit.RegionScheme = about.data.scheme
+        self.attribute_names = about.data.attribute_names
+        self.size = about.data.size
+        self.step = about.step
+        self.network = network
         self.to(device).eval().requires_grad_(False)
 
     @property
@@ -43,6 +46,11 @@ class LoadedGenerator(nn.Module):
         """Where the weights lie."""
         return next(self.parameters()).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the weights are, and the inputs are turned into."""
+        return next(self.parameters()).dtype
+
     @torch.no_grad()
     def forward(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
         """Make images. Raises InputError where a shape does not fit."""
@@ -54,7 +62,7 @@ class LoadedGenerator(nn.Module):
         for name, (tensor, shape) in wanted.items():
             if tensor.shape != shape:
                 raise InputError(f"{name} has the shape {tuple(tensor.shape)}, and this generator needs {shape}")
-        images: Tensor = self.network(*(tensor.to(self.device, torch.float32) for tensor in (z, c, s)))
+        images: Tensor = self.network(*(tensor.to(self.device, self.dtype) for tensor in (z, c, s)))
         return images
 
     def draw_z(self, count: int, seed: int) -> Tensor:
@@ -74,20 +82,49 @@ class LoadedGenerator(nn.Module):
 
 
 def load_generator(run_or_file: str | Path, device: str = "cpu") -> LoadedGenerator:
-    """Load the generator of a run folder (its newest checkpoint) or of one checkpoint file.
+    """Load the generator of a run folder (its newest checkpoint), a checkpoint file or an exported `.safetensors` file.
 
-    Raises RunError where there is none, CheckpointError naming file and key where it does not fit.
+    Its averaged weights where there are any, as float32. Raises RunError where there is nothing, CheckpointError naming
+    file and key where it does not fit.
     """
-    checkpoint, settings = _load(Path(run_or_file))
-    return LoadedGenerator(checkpoint, settings, choose_device(device))
+    path, target = Path(run_or_file), choose_device(device)
+    if _is_exported(path):
+        return _load_exported(path, target)
+    checkpoint, settings = _load(path)
+    network = build_generator(settings, checkpoint.data)
+    checkpoint.fill_generator(network)
+    return LoadedGenerator(
+        network, About(settings, checkpoint.data, checkpoint.step, checkpoint.versions), target
+    )  # fmt: skip
 
 
 def load_segmentor(run_or_file: str | Path, device: str = "cpu") -> nn.Module:
-    """Load the segmentor that a run trained: images (N, 3, H, W) in [-1, 1] -> logits (N, n_s, H, W)."""
-    checkpoint, settings = _load(Path(run_or_file))
+    """Load the segmentor that a run trained: images (N, 3, H, W) in [-1, 1] -> logits (N, n_s, H, W).
+
+    Raises RunError where there is none.
+    """
+    path = Path(run_or_file)
+    if _is_exported(path):
+        raise RunError(f"{path} holds a generator and no segmentor; name the run's folder or a checkpoint of it")
+    checkpoint, settings = _load(path)
+    if settings.segmentor.training == "none":
+        raise RunError(f"{path} was trained without a segmentor (segmentor.training = none); take that of another run")
     segmentor = build_segmentor(settings, checkpoint.data)
     checkpoint.fill_network("S", segmentor)
     return segmentor.to(choose_device(device)).eval().requires_grad_(False)
+
+
+def _is_exported(path: Path) -> bool:
+    return path.suffix.lower() == EXPORTED and path.is_file()
+
+
+def _load_exported(path: Path, device: torch.device) -> LoadedGenerator:
+    weights, about = read_generator(path)
+    with torch.device("meta"):  # without memory, for the file may claim any size
+        network = build_generator(about.settings, about.data)
+    check_tensors(f"{path}: network G", weights, network.state_dict())
+    network.load_state_dict(weights, assign=True)
+    return LoadedGenerator(network, about, device)
 
 
 def _load(path: Path) -> tuple[Checkpoint, Settings]:

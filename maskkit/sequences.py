@@ -41,21 +41,28 @@ def check_output(path: str | Path, fps: float = 12, overwrite: bool = False) -> 
         raise OutputError(f"{path} is a folder; give another name")
 
 
-def write_frames(path: str | Path, frames: Iterable[Picture], fps: float = 12, overwrite: bool = False) -> int:
+def write_frames(
+    path: str | Path,
+    frames: Iterable[Picture],
+    fps: float = 12,
+    overwrite: bool = False,
+    note: str | None = None,
+) -> int:
     """Write RGB frames of one size, uint8 (H, W, 3), as `.mp4` (H.264), `.gif` or a folder of PNGs; give their number.
 
     The ending decides. Frames are taken one by one. Those of odd size get one more row or column in an `.mp4`, because
-    its colours are stored at half resolution. Raises OutputError, before the first frame is asked for, if there is
-    something at `path` already, unless `overwrite`; a folder is replaced only if it holds nothing but frames.
+    its colours are stored at half resolution. `note` goes into the metadata: the comment of an `.mp4` or `.gif`, the
+    Description of each PNG. Raises OutputError, before the first frame is asked for, if there is something at `path`
+    already, unless `overwrite`; a folder is replaced only if it holds nothing but frames.
     """
     path = Path(path)
     check_output(path, fps, overwrite)
     if path.suffix == "":
-        return write_frame_folder(path, frames, write_png, overwrite)
+        return write_frame_folder(path, frames, lambda file, frame: write_png(file, frame, note), overwrite)
     make_folder(path.parent)
     counted = _Counted(frames)
     encode = _encode_mp4 if path.suffix.lower() == ".mp4" else _encode_gif
-    write_atomically(path, lambda file: file.write(encode(counted, fps)))
+    write_atomically(path, lambda file: file.write(encode(counted, fps, note)))
     return counted.count
 
 
@@ -108,10 +115,12 @@ def _import_av() -> Any:
     return av
 
 
-def _encode_mp4(frames: Iterable[Picture], fps: float) -> bytes:
+def _encode_mp4(frames: Iterable[Picture], fps: float, note: str | None) -> bytes:
     av = _import_av()
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
+        if note is not None:
+            container.metadata["comment"] = note
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
         stream.pix_fmt = "yuv420p"
         # One thread: the same frames give the same bytes on every machine.
@@ -128,7 +137,7 @@ def _encode_mp4(frames: Iterable[Picture], fps: float) -> bytes:
     return buffer.getvalue()
 
 
-def _encode_gif(frames: Iterable[Picture], fps: float) -> bytes:
+def _encode_gif(frames: Iterable[Picture], fps: float, note: str | None) -> bytes:
     # One palette for all frames, or colours would flicker from frame to frame.
     waiting = iter(frames)
     first = list(islice(waiting, PALETTE_FRAMES))
@@ -141,6 +150,7 @@ def _encode_gif(frames: Iterable[Picture], fps: float) -> bytes:
 
     images = pictures()
     buffer = io.BytesIO()
+    comment = {} if note is None else {"comment": note.encode()}
     # Pillow stores equal neighbours once, for as long as they last together.
-    next(images).save(buffer, "GIF", save_all=True, append_images=images, duration=round(1000 / fps), loop=0)
+    next(images).save(buffer, "GIF", save_all=True, append_images=images, duration=round(1000 / fps), loop=0, **comment)
     return buffer.getvalue()

@@ -1,7 +1,9 @@
 """Pictures and sequences, read back by other libraries."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -77,3 +79,35 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path, frames: list[np.nda
         maskkit.write_frames(".", frames, overwrite=True)
     with pytest.raises(OutputError, match="no frames"):
         maskkit.write_frames(tmp_path / "b.gif", [])
+
+
+def test_a_note_is_in_the_metadata_and_changes_no_pixel(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    address = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    note = f"Drawn, not photographed: Zoë, 顔 ({address})"
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        maskkit.write_png(folder.with_suffix(".png"), frames[0], note=note)
+        for name in ("x.mp4", "x.gif", "frames"):
+            maskkit.write_frames(folder / name, frames[:3], note=note)
+    for name in ("x.mp4", "x.gif", "frames/frame-0002.png"):  # no date, no chance
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    for path, frame in ((tmp_path / "a.png", frames[0]), (tmp_path / "a" / "frames" / "frame-0002.png", frames[2])):
+        with Image.open(path) as image:
+            assert image.text["Description"] == note
+            description = ElementTree.fromstring(image.text["XML:com.adobe.xmp"])[0][0]
+            assert description.attrib["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"] == address
+            assert (np.asarray(image) == frame).all()
+    with Image.open(tmp_path / "a" / "x.gif") as image:
+        assert image.info["comment"].decode() == note
+    with av.open(str(tmp_path / "a" / "x.mp4")) as video:
+        assert video.metadata["comment"] == note
+
+
+def test_no_note_no_metadata(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    maskkit.write_png(tmp_path / "plain.png", frames[0])
+    maskkit.write_png(tmp_path / "noted.png", frames[0], note="plain words")
+    for name, expected in (("plain", {}), ("noted", {"Description": "plain words"})):
+        with Image.open(tmp_path / f"{name}.png") as image:
+            assert image.text == expected
+    maskkit.write_frames(tmp_path / "x.mp4", frames[:2])
+    with av.open(str(tmp_path / "x.mp4")) as video:
+        assert "comment" not in video.metadata

@@ -1,0 +1,72 @@
+"""The commands of `gan` that write a generator for use elsewhere, and take one from the SCGAN release."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.gan_options import JSON, OUTPUT, OVERWRITE, RUN, split_names
+from cli.shared import print_json
+
+if TYPE_CHECKING:
+    from gan.export import Export
+
+
+@click.command()
+@RUN
+@OUTPUT
+@OVERWRITE
+@JSON
+def export(run_folder: Path, output: Path, overwrite: bool, as_json: bool) -> None:
+    """Write the generator alone: .safetensors with its settings, or .onnx with the inputs z, c and s.
+
+    RUN is a run's folder, a checkpoint file or an exported .safetensors file. Averaged weights are taken where there
+    are any. An .onnx file is compared with torch before it is written, where ONNX Runtime is installed.
+
+    Example: gan export run -o generator.onnx --json
+    """
+    import gan
+
+    _report(gan.export_generator(run_folder, output, overwrite=overwrite), as_json)
+
+
+@click.command("import-release")
+@click.argument("weights", metavar="G_FILE", type=click.Path(path_type=Path))
+@OUTPUT
+@click.option("--attributes", help="Names of the attributes, in order, with commas; by default SCGAN's five of CelebA.")
+@click.option("--scheme", default="scgan", show_default=True, help="Region scheme to assume for the layouts.")
+@OVERWRITE
+@JSON
+def import_release(
+    weights: Path, output: Path, attributes: str | None, scheme: str, overwrite: bool, as_json: bool
+) -> None:
+    """Turn the generator of the public SCGAN release, G_FILE, into an exported .safetensors or .onnx file.
+
+    Which index the release's layouts give to which region is not documented; --scheme is an assumption.
+
+    Example: gan import-release 20_250000_G.pth -o generator.safetensors
+    """
+    import gan
+
+    names = split_names(attributes)
+    if names is None:
+        generator = gan.load_release(weights, scheme=scheme)
+    else:
+        generator = gan.load_release(weights, names, scheme=scheme)
+    _report(gan.export_generator(generator, output, overwrite=overwrite), as_json)
+
+
+def _report(result: "Export", as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "output": str(result.path),
+                "bytes": result.size,
+                "parameters": result.parameters,
+                "step": result.step,
+                "difference": result.difference,
+            }
+        )
+        return
+    agreement = "" if result.difference is None else f", within {result.difference:.1e} of torch's images"
+    click.echo(f"{result.path}: {result.parameters:,} parameters, {result.size:,} bytes{agreement}", err=True)
