@@ -1,11 +1,15 @@
 """The commands of `gan` that make pictures and sequences from a trained run."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.gan_options import DEVICE, JSON, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
-from cli.shared import print_json
+from cli.shared import print_json, progress
+
+if TYPE_CHECKING:
+    from gan.latents import LatentPath
 
 
 @click.command()
@@ -20,7 +24,7 @@ from cli.shared import print_json
 @click.option("--count", default=6, show_default=True, type=click.IntRange(1, 256), help="Latents along a row.")
 @click.option(
     "--columns", type=click.Choice(["z", "c"]), default="z", show_default=True,
-    help="Along a row: other latents, or the attributes and then each of them reversed in turn.",
+    help="Along a row: other latents, or the attributes and then each reversed in turn (one of n: each class).",
 )  # fmt: skip
 @SEED
 @SCALE
@@ -68,7 +72,19 @@ def sample(
 @click.option("--frames", default=24, show_default=True, type=click.IntRange(2, 10_000), help="Both ends included.")
 @click.option("--fps", default=12, show_default=True, type=click.IntRange(1, 100), help="Frames a second.")
 @click.option("--attributes", help="Names of the attributes that are 1, with commas; by default none.")
-@click.option("--masks", is_flag=True, help="Put each frame's mask beside it.")
+@click.option("--attributes-to", help="The same at the end; by default they stay.")
+@click.option(
+    "--seed-to", type=click.IntRange(0, 2**63 - 1), help="Decides the latent at the end; by default it stays."
+)
+@click.option(
+    "--path", type=click.Choice(["linear", "spherical"]), default="linear", show_default=True,
+    help="Way between the latents.",
+)  # fmt: skip
+@click.option(
+    "--rows", default=1, show_default=True, type=click.IntRange(1, 64),
+    help="Rows from the first latent and attributes to the last, each with all frames.",
+)  # fmt: skip
+@click.option("--masks", is_flag=True, help="Show each frame's mask.")
 @SEED
 @SCALE
 @DEVICE
@@ -82,6 +98,10 @@ def render(
     frames: int,
     fps: int,
     attributes: str | None,
+    attributes_to: str | None,
+    seed_to: int | None,
+    path: "LatentPath",
+    rows: int,
     masks: bool,
     seed: int,
     scale: int,
@@ -89,19 +109,23 @@ def render(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write the way from face A to face B as .mp4, .gif or a folder of PNGs: landmarks move, z and c stay.
+    """Write the way from face A to face B as .mp4, .gif or a folder of PNGs, or all frames in one .png.
 
-    RUN is a run's folder or a checkpoint file.
+    Landmarks move; latent and attributes stay, or go to those of --seed-to and --attributes-to: from frame to frame,
+    or with --rows from row to row. RUN is a run's folder or a checkpoint file.
 
     Example: gan render run --from closed.jpg --to open.jpg -o smile.mp4 --masks --scale 4
     """
     import gan
 
-    gan.render(
-        run_folder, start, end, output, frames=frames, fps=fps, attributes=split_names(attributes) or (), masks=masks,
-        seed=seed, scale=scale, device=device, overwrite=overwrite,
-    )  # fmt: skip
+    render_run = gan.render  # before anything else, so that a missing torch is a sentence
+    with progress("render", frames) as advance:
+        render_run(
+            run_folder, start, end, output, frames=frames, fps=fps, seed=seed, seed_to=seed_to, path=path,
+            attributes=split_names(attributes) or (), attributes_to=split_names(attributes_to), rows=rows, masks=masks,
+            scale=scale, device=device, overwrite=overwrite, on_frame=advance,
+        )  # fmt: skip
     if as_json:
-        print_json({"output": str(output), "frames": frames, "fps": fps})
+        print_json({"output": str(output), "frames": frames, "fps": fps, "rows": rows})
     else:
         click.echo(f"{output}: {frames} frames", err=True)

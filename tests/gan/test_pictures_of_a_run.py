@@ -12,7 +12,7 @@ import gan
 import maskkit
 from gan.errors import GanError, InputError
 from gan.loading import LoadedGenerator
-from gan.pictures import layout_pictures, to_pictures
+from gan.pictures import SYNTHETIC_NOTE, layout_pictures, to_pictures
 from gan.rendering import render
 from gan.sampling import draw_layouts, sample
 from maskkit.errors import MaskkitError, OutputError
@@ -98,9 +98,55 @@ def test_frames_hold_z_and_c_and_follow_the_layout(small_run: Path, tmp_path: Pa
         assert np.abs(np.asarray(Image.open(path)).astype(int) - expected).max() <= 1
 
 
+def test_z_and_c_go_along_with_the_frames(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    render(
+        small_run, *mouths, tmp_path / "way.png", frames=5, seed=4, seed_to=8, attributes=["Male"],
+        attributes_to=["Young"], masks=True, device="cpu",
+    )  # fmt: skip
+    still = np.asarray(Image.open(tmp_path / "way.png"))
+    assert still.shape == (2 * 34 - 2, 5 * 34 - 2, 3)
+    generator = gan.load_generator(small_run)
+    z = torch.lerp(generator.draw_z(1, 4), generator.draw_z(1, 8), 0.25)
+    c = torch.tensor([[0, 0, 0, 0.75, 0.25]])
+    a, b = (maskkit.read_layout(mouth, 32) for mouth in mouths)
+    label_map = maskkit.rasterize(a + (b - a) / 4, 32)
+    expected = to_pictures(generator(z, c, torch.from_numpy(maskkit.one_hot(label_map, 7))[None].float()))[0]
+    assert np.abs(tile(still, 1, 1).astype(int) - expected).max() <= 1
+    assert np.array_equal(tile(still, 0, 1), maskkit.colorize(label_map))
+
+
+def test_rows_take_z_and_c_and_frames_the_landmarks(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    chosen = {"frames": 7, "rows": 3, "seed": 4, "seed_to": 8, "path": "spherical", "device": "cpu"}
+    chosen |= {"attributes_to": ["Young"]}
+    render(small_run, *mouths, tmp_path / "grid.png", **chosen)
+    still = np.asarray(Image.open(tmp_path / "grid.png"))
+    assert still.shape == (3 * 34 - 2, 7 * 34 - 2, 3)
+    generator, s_idx = gan.load_generator(small_run), draw_layouts(gan.load_generator(small_run), mouths).numpy()
+    first, last = generator.draw_z(1, 4), generator.draw_z(1, 8)
+    bisector = first / first.norm() + last / last.norm()
+    middle = bisector / bisector.norm() * (first.norm() + last.norm()) / 2
+    for row, (share, z) in enumerate(((0, first), (0.5, middle), (1, last))):
+        for column, label_map in ((0, s_idx[:1]), (6, s_idx[1:])):
+            c = torch.tensor([[0, 0, 0, 0, share]])
+            expected = to_pictures(generator(z, c, torch.from_numpy(maskkit.one_hot(label_map, 7)).float()))[0]
+            assert np.abs(tile(still, row, column).astype(int) - expected).max() <= 1
+
+    done: list[int] = []
+    render(small_run, *mouths, tmp_path / "film", **chosen, masks=True, on_frame=done.append)
+    frames = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "film").iterdir())]
+    assert len(frames) == 7 and done == [1, 2, 3, 4, 5, 6, 7]
+    for column, frame in enumerate(frames):
+        assert np.array_equal(frame[34:], still[:, column * 34 : column * 34 + 32])
+    with pytest.raises(InputError, match="3 rows would all be the same"):
+        render(small_run, *mouths, tmp_path / "same.png", rows=3)
+    with pytest.raises(InputError, match="10000 pictures of 1024 pixels are too many"):
+        render(small_run, *mouths, tmp_path / "large.png", frames=10_000, scale=32, device="cpu")
+
+
 def test_gif(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
     render(small_run, *mouths, tmp_path / "smile.gif", frames=3, device="cpu")
-    assert Image.open(tmp_path / "smile.gif").n_frames == 3
+    with Image.open(tmp_path / "smile.gif") as image:
+        assert image.n_frames == 3 and image.info["comment"] == SYNTHETIC_NOTE.encode()
 
 
 def test_refusals(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:

@@ -1,0 +1,83 @@
+"""The same layouts, z and c through several runs, one under the other (SCGAN paper, Figures 8 and 9)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import maskkit
+from gan.errors import InputError, explained
+from gan.figures.names import run_names
+from gan.figures.sheets import Words, draw_sheet
+from gan.labels import labels_of
+from gan.loading import LoadedGenerator, load_generator
+from gan.pictures import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
+from gan.sampling import choose_layouts
+
+
+@explained("drawing the comparison", "take fewer rows or columns or a smaller scale")
+def compare(
+    runs: Sequence[str | Path],
+    out: str | Path,
+    *,
+    names: Sequence[str] = (),
+    shards: str | Path | None = None,
+    layouts: Sequence[str] = (),
+    rows: int = 2,
+    columns: int = 6,
+    attributes: Sequence[Sequence[str]] = (),
+    seed: int = 0,
+    scale: int = 1,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> Picture:
+    """Write and give a grid with a layout in each column and a block of rows for each run, under the run's name.
+
+    The layouts are `layouts`, or the first `columns` rows of `shards`, as for `gan.sample`, by default those of the
+    first run. A row of a block has one z and one label: one for each list of names in `attributes`, or `rows` of
+    those of `gan.labels.label_panel`. `names` stand for the runs, by default their folders' names. Raises InputError
+    where the runs make pictures of other kinds, and other GanErrors or maskkit's errors.
+    """
+    if min(rows, columns, scale) < 1:
+        raise InputError(f"rows, columns and scale must be at least 1, not {rows}, {columns} and {scale}")
+    path, titles = Path(out), run_names(runs, names)
+    check_still(path, overwrite, "figures")
+    generators = [load_generator(run, device) for run in runs]
+    first = generators[0]
+    for run, generator in zip(runs, generators, strict=True):
+        _check_same_kind(runs[0], first, run, generator)
+    chosen = choose_layouts(first, layouts, shards, columns)
+    identities = labels_of(first, attributes, rows)
+    z, count = first.draw_z(len(identities), seed), len(chosen.s_idx)
+    check_extent(path, len(runs) * len(identities) + 2, count, first.size * scale)
+    lines = [*([chosen.photos] if chosen.photos else []), layout_pictures(chosen.s_idx, first.scheme)]
+    labels: list[Words] = [*([("photo",)] if chosen.photos else []), ("layout",)]
+    for title, generator in zip(titles, generators, strict=True):
+        for i, identity in enumerate(identities):
+            z_row, c_row = z[i].expand(count, -1), identity.c.expand(count, -1)
+            lines.append(generate_pictures(generator, z_row, c_row, chosen.s_idx))
+            labels.append((title, *identity.words))
+    picture = draw_sheet(lines, labels=labels, scale=scale)
+    write_still(path, picture)
+    return picture
+
+
+def _check_same_kind(first_run: str | Path, first: LoadedGenerator, run: str | Path, other: LoadedGenerator) -> None:
+    """Raise InputError naming the first thing that keeps two generators from having the same input."""
+    differences = {
+        "data.size": (first.size, other.size),
+        "the scheme": (first.scheme, other.scheme),
+        "the attributes": (first.attribute_names, other.attribute_names),
+        "loss.cls": (first.settings.loss.cls, other.settings.loss.cls),
+        "generator.n_z": (first.n_z, other.n_z),
+    }
+    for what, (ours, theirs) in differences.items():
+        if ours != theirs:
+            raise InputError(
+                f"{run} cannot be compared with {first_run}: {what} is {_shown(theirs)} and not {_shown(ours)}; "
+                "both need the same z, c and layouts"
+            )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, maskkit.RegionScheme):
+        return f"{value.name} ({', '.join(value.names)})"
+    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)

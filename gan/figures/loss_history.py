@@ -1,0 +1,90 @@
+"""The losses that a run has noted, for curves and shares."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan.errors import RunError
+
+Values = NDArray[np.float64]
+SMOOTHING = 50  # parts of a run over which its curve is averaged
+
+
+@dataclass(frozen=True)
+class LossHistory:
+    """A run's weighted losses by name, each (T,) at the steps `steps` (T,); `steps_per_epoch`, None in the first."""
+
+    steps: Values
+    losses: dict[str, Values]
+    steps_per_epoch: float | None
+
+    def totals(self) -> dict[str, Values]:
+        """Give the totals by the names of their sums, such as loss_d."""
+        return {name.removesuffix("/total"): values for name, values in self.losses.items() if name.endswith("/total")}
+
+    def last_epoch(self, total: str) -> dict[str, float]:
+        """Give the mean of each component of a total, such as loss_d, over as many steps as an epoch has, the last."""
+        count = len(self.steps) if self.steps_per_epoch is None else max(1, round(self.steps_per_epoch))
+        return {
+            name.removeprefix(f"{total}/"): float(values[-count:].mean())
+            for name, values in self.losses.items()
+            if name.startswith(f"{total}/") and not name.endswith("/total")
+        }
+
+
+def read_losses(run: str | Path) -> LossHistory:
+    """Read the losses in a run's metrics.jsonl. Raises RunError naming what is missing or damaged."""
+    path = Path(run) / "metrics.jsonl"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}); a figure of losses needs the folder of a run") from error
+    # What follows the last line break is a line that a run in progress has not finished.
+    lines = [_line(path, i, line) for i, line in enumerate(text.split("\n")[:-1], 1)]
+    steps = [line for line in lines if any(key.endswith("/total") for key in line)]
+    if not steps:
+        raise RunError(f"{path} holds no losses yet")
+    try:
+        names = [key for key in steps[0] if key.startswith("loss_")]
+        numbers = np.array([[line["step"], line["epoch"], *(line[name] for name in names)] for line in steps], float)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged: not every step has a step, an epoch and all losses ({error!r})") from error
+    step, epoch, *losses = numbers.T
+    # Steps are counted from 1 and epochs from 0: the first step of epoch E comes after E whole epochs.
+    first = step[np.argmax(epoch == epoch[-1])] - 1
+    return LossHistory(step, dict(zip(names, losses, strict=True)), first / epoch[-1] if epoch[-1] > 0 else None)
+
+
+def loss_shares(components: Mapping[str, float]) -> dict[str, float]:
+    """Give each weighted component over the sum of absolute components, with its sign: term_k / sum |terms|.
+
+    The absolute shares add up to 1 (SCGAN paper, Figure 10, which prints a negative term's share as negative); all are
+    0 where every component is.
+    """
+    whole = sum(map(abs, components.values()))
+    return {name: value / whole if whole else 0.0 for name, value in components.items()}
+
+
+def smoothed(values: Values) -> Values:
+    """Average each value with its neighbours, (T,) -> (T,): over a window of T / 50, cut short at the ends."""
+    half = len(values) // SMOOTHING // 2
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    start = np.maximum(np.arange(len(values)) - half, 0)
+    end = np.minimum(np.arange(len(values)) + half + 1, len(values))
+    mean: Values = (sums[end] - sums[start]) / (end - start)
+    return mean
+
+
+def _line(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}, line {number}: not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path}, line {number}: no JSON object")
+    return content

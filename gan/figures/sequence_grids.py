@@ -1,0 +1,92 @@
+"""Grids along which landmarks move: NoSmile2Smile and Left2Right x latent (SCGAN paper, Figures 5 and 6)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from gan.errors import InputError, explained
+from gan.figures.sheets import Words, draw_sheet
+from gan.labels import chosen_attributes, labels_of
+from gan.latents import LatentPath
+from gan.loading import LoadedGenerator, load_generator
+from gan.pictures import Picture, check_extent, check_still, layout_pictures, write_still
+from gan.rendering import Grid, latents_between, layouts_between
+
+
+@explained("drawing the smile", "take fewer rows or columns or a smaller scale")
+def smile(
+    run: str | Path,
+    closed: str,
+    opened: str,
+    out: str | Path,
+    *,
+    rows: int = 4,
+    columns: int = 6,
+    attributes: Sequence[Sequence[str]] = (),
+    seed: int = 0,
+    scale: int = 1,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> Picture:
+    """Write and give a grid from face `closed` to face `opened`: the layouts, then rows of one label and one z each.
+
+    Faces are given as for `gan.render`. Each list of names in `attributes` makes a row; without any, `rows` labels
+    spread over those of `gan.labels.label_panel` do. Row i has the i-th z that `seed` draws. Raises GanError or
+    maskkit's errors.
+    """
+    path = Path(out)
+    _check(path, rows, columns, scale, overwrite)
+    generator = load_generator(run, device)
+    labels = labels_of(generator, attributes, rows)
+    z, c = generator.draw_z(len(labels), seed), torch.stack([label.c for label in labels])
+    grid = Grid.of_rows(z, c, layouts_between(generator, closed, opened, columns))
+    return _draw(generator, grid, [label.words for label in labels], path, scale)
+
+
+@explained("drawing the turn", "take fewer rows or columns or a smaller scale")
+def turn(
+    run: str | Path,
+    left: str,
+    right: str,
+    out: str | Path,
+    *,
+    rows: int = 4,
+    columns: int = 6,
+    attributes: Sequence[str] | None = None,
+    seed: int = 0,
+    seed_to: int | None = None,
+    path: LatentPath = "linear",
+    scale: int = 1,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> Picture:
+    """Write and give a grid of latents x pose: rows go from one z to another, columns from face `left` to `right`.
+
+    The first z is drawn from `seed` and the last from `seed_to`, by default the next seed; `path` is the way between.
+    c holds: the named `attributes`, by default the first label of `gan.labels.label_panel`. The first row shows the
+    layouts. Raises GanError or maskkit's errors.
+    """
+    target = Path(out)
+    _check(target, rows, columns, scale, overwrite)
+    generator = load_generator(run, device)
+    c = labels_of(generator, (), 1)[0].c if attributes is None else chosen_attributes(generator, attributes)
+    z = latents_between(generator, seed, seed + 1 if seed_to is None else seed_to, rows, path)
+    grid = Grid.of_rows(z, c.expand(rows, -1), layouts_between(generator, left, right, columns))
+    shares = torch.linspace(0, 1, rows).tolist()
+    return _draw(generator, grid, [(f"z {share:.2f}",) for share in shares], target, scale)
+
+
+def _check(path: Path, rows: int, columns: int, scale: int, overwrite: bool) -> None:
+    if rows < 1 or columns < 2 or scale < 1:
+        raise InputError(f"a grid needs at least 1 row, 2 columns and a scale of 1, not {rows}, {columns} and {scale}")
+    check_still(path, overwrite, "figures")
+
+
+def _draw(generator: LoadedGenerator, grid: Grid, labels: list[Words], path: Path, scale: int) -> Picture:
+    check_extent(path, len(grid.z) + 1, len(grid.s_idx), generator.size * scale)
+    columns = list(grid.pictures(generator))
+    lines = [layout_pictures(grid.s_idx, generator.scheme), *map(list, zip(*columns, strict=True))]
+    picture = draw_sheet(lines, labels=[("layout",), *labels], scale=scale)
+    write_still(path, picture)
+    return picture
