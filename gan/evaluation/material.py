@@ -1,0 +1,98 @@
+"""What is measured: real rows, and an image generated for each of their layouts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import maskkit
+from gan.data import Batch, RowsAtSize, one_hot
+from maskkit.landmarks import Points
+
+BATCH = 32
+
+
+class Generates(Protocol):
+    """All that the measures ask of a generator."""
+
+    @property
+    def scheme(self) -> maskkit.RegionScheme: ...
+    @property
+    def device(self) -> torch.device: ...
+    def draw_z(self, count: int, seed: int) -> Tensor: ...
+    def __call__(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Material:
+    """N real rows and, for each, an image made from its layout, its attributes and a z of its own; all on the CPU.
+
+    The images `real.x` and `x_fake` are float32 (N, 3, H, W) in [-1, 1]. `seed` decides z.
+    """
+
+    generator: Generates
+    real: Batch
+    z: Tensor
+    x_fake: Tensor
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    @property
+    def other_seed(self) -> int:
+        """Give a seed for latents other than `z`."""
+        return (self.seed + 1) % 2**63
+
+    def generate(self, z: Tensor | None = None, c: Tensor | None = None) -> Tensor:
+        """Make the images again with other latents or other attributes, rows' own where none are given."""
+        return generate(self.generator, self.z if z is None else z, self.real.c if c is None else c, self.real.s_idx)
+
+
+def make_material(generator: Generates, rows: list[RowsAtSize], seed: int, count: int | None = None) -> Material:
+    """Read the first `count` rows, all by default, and generate an image for each. Raises DataError, ShardError."""
+    real = read_all(rows, count)
+    z = generator.draw_z(len(real.x), seed)
+    x_fake = generate(generator, z, real.c, real.s_idx)
+    return Material(generator, real, z, x_fake, seed)
+
+
+def read_all(rows: list[RowsAtSize], count: int | None = None) -> Batch:
+    """Read the first `count` rows of several splits, all by default, as one batch on the CPU."""
+    parts = [split.read(numbers) for split, numbers in _first(rows, count)]
+    return Batch(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+
+def read_points(rows: list[RowsAtSize], count: int | None = None) -> Points | None:
+    """Read the landmarks of the first `count` rows on the grid of the images: float32 (N, 68, 2), or None."""
+    samples = [split.reader[i] for split, numbers in _first(rows, count) for i in numbers]
+    if "landmarks" not in samples[0]:
+        return None
+    points = np.stack([sample["landmarks"] for sample in samples])
+    return maskkit.scale_points(points, rows[0].reader.size, rows[0].size)
+
+
+def generate(generator: Generates, z: Tensor, c: Tensor, s_idx: Tensor) -> Tensor:
+    """Make images float32 (N, 3, H, W) on the CPU from `z` (N, n_z), `c` (N, n_c) and layouts int64 (N, H, W)."""
+    n_s = len(generator.scheme)
+    return in_parts(lambda some: generator(z[some], c[some], one_hot(s_idx[some], n_s)).float(), len(z))
+
+
+@torch.no_grad()
+def in_parts(make: Callable[[slice], Tensor], count: int) -> Tensor:
+    """Compute rows 0 to `count` a few at a time, for the device's memory, and put them together on the CPU."""
+    parts = [make(slice(first, first + BATCH)).cpu() for first in range(0, count, BATCH)]
+    return torch.cat(parts)
+
+
+def _first(rows: list[RowsAtSize], count: int | None) -> list[tuple[RowsAtSize, range]]:
+    left = sum(map(len, rows)) if count is None else count
+    chosen = []
+    for split in rows:
+        if taken := min(left, len(split)):
+            chosen.append((split, range(taken)))
+            left -= taken
+    return chosen

@@ -1,0 +1,155 @@
+"""All measures of one run: the parts done one after the other, a report given."""
+
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from gan.errors import InputError, explained
+from gan.evaluation.consistency import report_consistency
+from gan.evaluation.material import read_points
+from gan.evaluation.report import Report
+from gan.evaluation.work import OnProgress, Work, prepare
+from gan.names import MEASURES, Measure
+from gan.pictures import to_pictures
+from maskkit import dlib_models
+from maskkit.errors import DetectionError, MissingExtraError
+
+
+def _silent(title: str, done: int, total: int, note: str = "") -> None:
+    """Show nothing."""
+
+
+@explained("evaluating", "take fewer rows (--count)")
+def evaluate_run(
+    run: str | Path,
+    shards: str | Path,
+    *,
+    only: Collection[str] = MEASURES,
+    count: int | None = 2000,
+    seed: int = 0,
+    judges: str | Path | None = None,
+    judge_steps: int = 1000,
+    device: str = "auto",
+    on_progress: OnProgress = _silent,
+) -> Report:
+    """Measure a run on the first `count` rows of val and then test (None: all), and give figures with their recipes.
+
+    `only` names the parts to do, of gan.names.MEASURES. Independent judges learn from the train rows for `judge_steps`
+    batches and are kept in `judges`, by default in the run's folder; one of other data or steps lies beside them.
+    `seed` decides latents and shuffling. Raises GanError or maskkit's errors.
+    """
+    if unknown := set(only) - set(MEASURES):
+        raise InputError(f"there is no part {min(unknown)!r} of an evaluation; there are {', '.join(MEASURES)}")
+    if judge_steps < 1:
+        raise InputError(f"judges need at least 1 step, not {judge_steps}")
+    path = Path(run)
+    folder = Path(judges) if judges is not None else _judge_folder(path)
+    work = prepare(path, Path(shards), only, count, seed, folder, judge_steps, device, on_progress)
+    for part, measure in PARTS.items():
+        if part in only:
+            start = time.monotonic()
+            measure(work)
+            work.report.seconds[part] = time.monotonic() - start
+    return work.report
+
+
+def _judge_folder(run: Path) -> Path:
+    """Give the folder of judges that belongs to a run's folder or to a file of it."""
+    if run.is_dir():
+        return run / "judges"
+    return (run.parents[1] if run.parent.name == "checkpoints" else run.parent) / "judges"
+
+
+def _consistency(work: Work) -> None:
+    for name, segmentor in work.segmentors.items():
+        report_consistency(segmentor, name, work.material, work.report)
+
+
+def _landmarks(work: Work) -> None:
+    from gan.evaluation.landmarks import measurable, report_landmarks
+    from gan.evaluation.mouth import report_mouth
+
+    points = read_points(work.rows, work.count)
+    if points is None:
+        work.report.leave_out("landmarks", f"the shards {work.train.reader.folder} have no landmarks")
+        return
+    try:
+        dlib_models.predictor()
+    except (MissingExtraError, DetectionError) as error:
+        work.report.leave_out("landmarks", str(error))
+        return
+    kept = np.flatnonzero(measurable(points, work.generator.size))
+    if len(kept) < 2:
+        work.report.leave_out("landmarks", f"fewer than 2 faces of {work.train.reader.folder} lie in their pictures")
+        return
+    generated, real = (to_pictures(x[kept]) for x in (work.material.x_fake, work.material.real.x))
+    report_landmarks(generated, real, points[kept], work.report, partial(work.on_progress, "landmarks"))
+    if not work.generator.scheme.drawable:
+        work.report.leave_out("landmarks/mouth", f"the scheme {work.generator.scheme.name} has no polygons to draw")
+        return
+    on_step = partial(work.on_progress, "mouths")
+    report_mouth(work.material, points[kept], work.material.real.c[kept], work.report, on_step)
+
+
+def _attributes(work: Work) -> None:
+    from gan.evaluation.attributes import report_attributes
+
+    if work.classifier is None:
+        work.report.leave_out("attributes", "the run has no attributes")
+        return
+    on_step = partial(work.on_progress, "attributes")
+    report_attributes(work.classifier, work.material, work.names, work.kind, work.report, on_step)
+
+
+def _has_torchmetrics(work: Work, part: Measure) -> bool:
+    """Say whether torchmetrics can be imported, and leave the part out where it cannot."""
+    try:
+        import torchmetrics  # noqa: F401
+    except (ImportError, RuntimeError) as error:  # the latter from a torchvision that does not fit torch
+        work.report.leave_out(
+            part,
+            f"torchmetrics cannot be imported ({str(error).splitlines()[0]}); get it with: pip install 'maskkit[gan]', "
+            "and uninstall a torchvision that does not fit the installed torch",
+        )
+        return False
+    return True
+
+
+def _features(work: Work) -> None:
+    if not _has_torchmetrics(work, "features"):
+        return
+    from gan.evaluation.sets import report_features
+
+    on_step = partial(work.on_progress, "features")
+    report_features(work.classifier, work.material, work.train, work.kind, work.report, on_step)
+    if work.classifier is None:
+        work.report.leave_out("features/classifier", "the run has no attributes to train a classifier on")
+
+
+def _diversity(work: Work) -> None:
+    if not _has_torchmetrics(work, "diversity"):
+        return
+    from gan.evaluation.diversity import report_diversity
+
+    report_diversity(work.material, work.report, partial(work.on_progress, "diversity"))
+
+
+def _decoupling(work: Work) -> None:
+    from gan.evaluation.decoupling import report_decoupling
+
+    if work.classifier is None:
+        work.report.leave_out("decoupling/c", "the run has no attributes to change")
+    report_decoupling(work.material, work.classifier, work.segmentors, work.names, work.kind, work.report)
+
+
+PARTS: dict[Measure, Callable[[Work], None]] = {
+    "consistency": _consistency,
+    "landmarks": _landmarks,
+    "attributes": _attributes,
+    "features": _features,
+    "diversity": _diversity,
+    "decoupling": _decoupling,
+}

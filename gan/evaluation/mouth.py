@@ -1,0 +1,78 @@
+"""How a generated mouth opens when its layout's does (SCGAN paper, Figure 5, NoSmile2Smile)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import maskkit
+from gan.data import one_hot
+from gan.evaluation.landmarks import mouth_opening, pearson, redetect
+from gan.evaluation.material import Generates, Material, in_parts
+from gan.evaluation.report import Report
+from gan.pictures import to_pictures
+from maskkit.landmarks import Points
+
+PAIRS, LATENTS, FRAMES = 8, 4, 11
+
+
+class Following(NamedTuple):
+    """Pearson's r over the frames of all sequences together, and its mean over single sequences."""
+
+    over_frames: float
+    by_sequence: float
+
+
+def following(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> Following:
+    """Correlate the openings of layouts with those found again, both (sequences, frames).
+
+    A sequence whose mouth stays as it is, where r has no value, counts as 0: nothing follows there.
+    """
+    return Following(pearson(wanted.ravel(), found.ravel()), float(np.mean([*map(pearson, wanted, found)])))
+
+
+def smile_pairs(points: Points, count: int = PAIRS) -> list[tuple[int, int]]:
+    """Pair the most closed mouths with the most open ones, the closest with the widest: rows of points (N, 68, 2)."""
+    order = np.argsort(mouth_opening(points), kind="stable")
+    count = min(count, len(order) // 2)
+    return list(zip(order[:count].tolist(), order[::-1][:count].tolist(), strict=True))
+
+
+def report_mouth(
+    material: Material, points: Points, c: Tensor, report: Report, on_step: Callable[[int, int], None]
+) -> None:
+    """Add how far generated mouths follow, along the way between pairs of faces (N, 68, 2) with attributes (N, n_c)."""
+    generator, size = material.generator, material.x_fake.shape[-1]
+    pairs = smile_pairs(points)
+    latents = generator.draw_z(LATENTS, material.seed)
+    wanted, found, still = [], [], []
+    for closed, opened in pairs:
+        faces = maskkit.interpolate(points[closed], points[opened], FRAMES)
+        layouts = torch.from_numpy(maskkit.rasterize(faces, size, generator.scheme)).long()
+        s, c_frames = one_hot(layouts, len(generator.scheme)), c[closed].expand(FRAMES, -1)
+        for z in latents:
+            frames = _frames(generator, z.expand(FRAMES, -1), c_frames, s)
+            wanted.append(mouth_opening(faces))
+            found.append(mouth_opening(np.stack([*map(redetect, frames, faces)])))
+            still.append(mouth_opening(np.stack([redetect(frames[0], face) for face in faces])))
+            on_step(len(found), len(pairs) * LATENTS)
+    openings = np.stack(wanted), np.stack(found)
+    r, still_r = following(*openings), following(openings[0], np.stack(still))
+    ways = f"{len(pairs)} ways from the most closed to the most open mouths x {LATENTS} latents x {FRAMES} frames"
+    count = openings[0].size
+    report.add(
+        "landmarks/mouth_r", r.over_frames, count,
+        f"Pearson's r of layouts' and re-detected mouth openings over all frames of {ways}",
+    )  # fmt: skip
+    report.add("landmarks/mouth_r_by_sequence", r.by_sequence, count, "the same r for each sequence, averaged")
+    report.add(
+        "landmarks/mouth_r_still", still_r.by_sequence, count,
+        "the same, averaged, with each sequence's first picture throughout: what the boxes alone give",
+    )  # fmt: skip
+
+
+def _frames(generator: Generates, z: Tensor, c: Tensor, s: Tensor) -> list[NDArray[np.uint8]]:
+    return to_pictures(in_parts(lambda some: generator(z[some], c[some], s[some]), len(z)))
