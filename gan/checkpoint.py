@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +18,20 @@ from gan.data import DataDescription
 from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
 
 FORMAT_VERSION = 2
-KEEP = 3  # newest checkpoints of a run
 _NAME = re.compile(r"step-(\d+)\.pt")
 _KEYS = {
     "format_version", "step", "batches", "settings", "data", "networks", "averages", "optimisers", "noise", "versions",
 }  # fmt: skip
+_BEST_KEY = "best"  # only in those of a run that has been evaluated
 
 log = logging.getLogger(__name__)
+
+
+class Best(NamedTuple):
+    """The best evaluation of a run so far: after which step, and its score."""
+
+    step: int
+    score: float
 
 
 @dataclass
@@ -41,10 +48,11 @@ class Checkpoint:
     optimisers: dict[str, dict[str, Any]]
     noise: Tensor
     versions: dict[str, str]
+    best: Best | None = None
 
     def save(self) -> None:
         """Write the file atomically. Raises CheckpointError or maskkit's OutputError."""
-        content = {
+        content: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "step": self.step,
             "batches": self.batches,
@@ -56,6 +64,8 @@ class Checkpoint:
             "noise": self.noise,
             "versions": self.versions,
         }
+        if self.best is not None:
+            content[_BEST_KEY] = self.best._asdict()
         try:
             maskkit.files.write_atomically(self.path, lambda file: torch.save(content, file))
         except RuntimeError as error:  # what torch makes of a full disk
@@ -74,15 +84,29 @@ class Checkpoint:
         else:
             self.fill_network("G", network)
 
-    def fill(self, networks: Mapping[str, nn.Module], optimisers: Mapping[str, torch.optim.Adam]) -> None:
-        """Load the state of all networks and optimisers. Raises CheckpointError naming what is foreign or missing."""
-        for kind, held, wanted in (("network", self.networks, networks), ("optimiser", self.optimisers, optimisers)):
+    def fill(
+        self,
+        networks: Mapping[str, nn.Module],
+        averages: Mapping[str, Mapping[str, Tensor]],
+        optimisers: Mapping[str, torch.optim.Adam],
+    ) -> None:
+        """Load all networks, averages and optimisers. Raises CheckpointError naming what is foreign or missing."""
+        parts: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+            ("network", self.networks, networks),
+            ("averaged network", self.averages, averages),
+            ("optimiser", self.optimisers, optimisers),
+        ]
+        for kind, held, wanted in parts:
             if foreign := set(held) - set(wanted):
                 raise CheckpointError(f"{self.path}: the {kind} {min(foreign, key=str)} is foreign")
             if missing := set(wanted) - set(held):
                 raise CheckpointError(f"{self.path}: it holds no {kind} {min(missing)}")
         for name, network in networks.items():
             self.fill_network(name, network)
+        for name, weights in averages.items():
+            check_tensors(f"{self.path}: averaged network {name}", self.averages[name], weights)
+            for key, tensor in weights.items():
+                tensor.copy_(self.averages[name][key])
         for name, optimiser in optimisers.items():
             self._fill_optimiser(name, optimiser)
 
@@ -102,7 +126,7 @@ class Checkpoint:
             )
         for number in expected:
             shapes = {"step": torch.zeros(()), "exp_avg": parameters[number], "exp_avg_sq": parameters[number]}
-            _check_tensors(f"{where}, parameter {number}", moments[number], shapes)
+            check_tensors(f"{where}, parameter {number}", moments[number], shapes)
         optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
     def fill_noise(self, noise: torch.Generator) -> None:
@@ -122,7 +146,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path} has format version {content['format_version']!r}, and this program reads {FORMAT_VERSION}"
         )
-    if foreign := set(content) ^ _KEYS:
+    if foreign := set(content) - {_BEST_KEY} ^ _KEYS:
         key = min(foreign)
         raise CheckpointError(f"{path}: the key {key} is {'foreign' if key in content else 'missing'}")
     for key, kind in {"step": int, "batches": int, "settings": dict, "networks": dict, "averages": dict,
@@ -140,12 +164,30 @@ def load_checkpoint(path: Path) -> Checkpoint:
         optimisers=content["optimisers"],
         noise=content["noise"],
         versions=content["versions"],
+        best=_best_from(content[_BEST_KEY], path) if _BEST_KEY in content else None,
     )
+
+
+def _best_from(values: Any, path: Path) -> Best:
+    try:
+        return Best(int(values["step"]), float(values["score"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: the key {_BEST_KEY} is damaged ({error!r})") from error
 
 
 def checkpoint_path(run: Path, step: int) -> Path:
     """Name the file of a step."""
     return run / "checkpoints" / f"step-{step:06d}.pt"
+
+
+def best_path(run: Path) -> Path:
+    """Name the file of the best evaluated step."""
+    return run / "checkpoints" / "best.pt"
+
+
+def failed_path(run: Path, step: int) -> Path:
+    """Name the file of a step whose losses are not finite; no run goes on from it."""
+    return run / "checkpoints" / f"failed-step-{step:06d}.pt"
 
 
 def checkpoint_paths(run: Path) -> list[Path]:
@@ -171,9 +213,9 @@ def load_newest(run: Path) -> Checkpoint:
     return load_checkpoint(paths[-1])
 
 
-def remove_old(run: Path) -> None:
-    """Delete all but the newest checkpoints."""
-    for path in checkpoint_paths(run)[KEEP:]:
+def remove_old(run: Path, keep: int) -> None:
+    """Delete all but the `keep` newest checkpoints."""
+    for path in checkpoint_paths(run)[keep:]:
         path.unlink(missing_ok=True)
 
 
@@ -193,11 +235,12 @@ def _read(path: Path) -> Any:
 
 
 def _fill(where: str, network: nn.Module, weights: Any) -> None:
-    _check_tensors(where, weights, network.state_dict())
+    check_tensors(where, weights, network.state_dict())
     network.load_state_dict(weights)
 
 
-def _check_tensors(where: str, given: Any, expected: Mapping[str, Tensor]) -> None:
+def check_tensors(where: str, given: Any, expected: Mapping[str, Tensor]) -> None:
+    """Check that there is a tensor of each expected name and shape, and no other; CheckpointError begins with where."""
     if not isinstance(given, dict):
         raise CheckpointError(f"{where} is a {type(given).__name__}, not a dictionary of tensors")
     for key in given:

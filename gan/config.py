@@ -1,6 +1,5 @@
 """Settings of a run: sections with checked values, presets as TOML files, overrides, and errors as sentences."""
 
-import io
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 import maskkit
 from gan.errors import SettingsError
-from gan.names import PRESETS, SystemName
+from gan.names import PRESETS, Precision, SystemName
 
 TailNorm = Literal["last", "every"]
 Joining = Literal["step-by-step", "all-at-once", "reversed-order"]
@@ -37,7 +36,7 @@ class DataSettings(_Section):
 
 
 class ComputeSettings(_Section):
-    precision: Literal["32", "bf16", "64"] = Field(description="bf16: networks in bfloat16, weights and losses in 32")
+    precision: Precision = Field(description="bf16: networks in bfloat16, weights and losses in 32")
 
     @field_validator("precision", mode="before")
     @classmethod
@@ -183,9 +182,13 @@ def load_settings(path: Path, preset: str = "paper", overrides: Iterable[str] = 
 
 def write_settings(path: Path, settings: Settings) -> None:
     """Write settings as TOML that `load_settings` gives back unchanged."""
-    text = io.BytesIO()
-    tomli_w.dump(settings.model_dump(), text)
-    maskkit.files.write_atomically(path, lambda file: file.write(text.getvalue()))
+    text = settings_text(settings).encode()
+    maskkit.files.write_atomically(path, lambda file: file.write(text))
+
+
+def settings_text(settings: Settings) -> str:
+    """Give settings as TOML."""
+    return tomli_w.dumps(settings.model_dump())
 
 
 def settings_from(values: dict[str, Any], overrides: Iterable[str] = (), *, source: str) -> Settings:

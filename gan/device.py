@@ -1,5 +1,8 @@
 """The device to compute on."""
 
+import resource
+import sys
+
 import torch
 
 from gan.errors import InputError
@@ -18,3 +21,11 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"the device {name!r} is not there: {torch.cuda.device_count()} CUDA devices are found")
     return device
+
+
+def most_memory(device: torch.device) -> int:
+    """Give the most bytes in use so far: by tensors on a CUDA device, or by the whole process for the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

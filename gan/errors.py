@@ -34,6 +34,14 @@ class TrainingError(GanError):
     """Training that cannot go on, such as a loss that is not finite."""
 
 
+class LostProcessesError(TrainingError):
+    """Another process that trains together with this one has ended or cannot be reached."""
+
+
+class RefusedByFirstError(TrainingError):
+    """What the first of several processes has refused and says itself."""
+
+
 class InputError(GanError):
     """Latents, attributes, layouts or options that do not fit the generator."""
 

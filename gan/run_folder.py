@@ -12,48 +12,60 @@ from typing import Any
 import torch
 
 import maskkit
+from gan.compute import Compute
 from gan.config import Settings, first_difference, load_settings, write_settings
 from gan.errors import RunError
 
-# Where the data lies and how many processes read it changes nothing that is computed.
-FREE_ON_RESUME = ("data.shards", "data.workers")
+# These change nothing that is computed: where the data lies, how many processes read it, what is written and when.
+# log.evaluate_rows is not among them: scores on other rows would contend for being the best.
+FREE_ON_RESUME = (
+    "data.shards", "data.workers", "log.checkpoint_every", "log.sample_every", "log.sample_columns", "log.sample_rows",
+    "log.keep_checkpoints", "log.evaluate_every",
+)  # fmt: skip
+_CONFIG = "config.toml"
 
 log = logging.getLogger(__name__)
 
 
 def check_startable(run: Path) -> None:
     """Check that a new run can have this folder. Raises RunError where it holds something."""
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+    # A kill right at the start leaves no more than the partial file of the settings.
+    if run.exists() and (not run.is_dir() or any(path.name != f".{_CONFIG}.partial" for path in run.iterdir())):
         raise RunError(f"{run} is there and not empty; take another name, or --resume to go on with the run in it")
 
 
 def prepare_folder(run: Path, settings: Settings) -> None:
     """Make what is missing of a run's folder and note the settings in it. Raises maskkit's OutputError."""
     maskkit.files.make_folder(run)
-    write_settings(run / "config.toml", settings)  # first: a folder without it can be neither started nor resumed
-    maskkit.files.make_folder(run / "checkpoints")
-    maskkit.files.make_folder(run / "samples")
+    write_settings(run / _CONFIG, settings)  # first: a folder without it can be neither started nor resumed
+    for folder in (run / "checkpoints", run / "samples"):
+        maskkit.files.make_folder(folder)
+        for partial in folder.glob(".*.partial"):  # what a kill left
+            partial.unlink()
 
 
 def read_settings(run: Path) -> Settings:
     """Read a run's config.toml. Raises RunError where there is no run, SettingsError."""
-    config = run / "config.toml"
+    config = run / _CONFIG
     if not config.is_file():
         raise RunError(f"{run} is not the folder of a run: there is no {config.name} in it")
     return load_settings(config)
 
 
-def check_resumable(run: Path, settings: Settings) -> None:
-    """Check that a run can go on with these settings. Raises RunError naming the first key that differs."""
-    if difference := first_difference(settings, read_settings(run), ignore=FREE_ON_RESUME):
-        key, asked, stored = difference
+def check_resumable(source: Path, stored: Settings, settings: Settings) -> None:
+    """Check that a run can go on with these settings instead of those stored in `source`: its folder or a checkpoint.
+
+    Raises RunError naming the first key that differs and is not free.
+    """
+    if difference := first_difference(settings, stored, ignore=FREE_ON_RESUME):
+        key, asked, kept = difference
         raise RunError(
-            f"{run} was made with {key} = {stored!r}, and {asked!r} is asked for; "
+            f"{source} was made with {key} = {kept!r}, and {asked!r} is asked for; "
             "resume with the run's own settings, or start another run"
         )
 
 
-def note_environment(run: Path, step: int, device: torch.device) -> None:
+def note_environment(run: Path, step: int, compute: Compute) -> None:
     """Append what this start runs on to environment.json: a list with an entry for each start and resume."""
     path = run / "environment.json"
     try:
@@ -62,12 +74,14 @@ def note_environment(run: Path, step: int, device: torch.device) -> None:
         raise RunError(f"{path} is damaged ({error}); delete it to go on") from error
     if not isinstance(starts, list):
         raise RunError(f"{path} is damaged (it holds no list); delete it to go on")
+    device = compute.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     starts.append(
         {
             "from_step": step,
             "device": str(device),
             "device_name": name,
+            "processes": compute.processes,
             "threads": torch.get_num_threads(),
             "versions": library_versions(),
         }

@@ -74,6 +74,8 @@ def test_refused_contents_are_named(run: Path, change: Callable[[dict[str, Any]]
         (lambda c: c["networks"].update(X={}), "the network X is foreign"),
         (lambda c: c["optimisers"].update(X={}), "the optimiser X is foreign"),
         (lambda c: c["networks"]["S"].update(foreign=torch.zeros(1)), "network S: the key foreign"),
+        (lambda c: c.update(averages={"G": c["networks"]["G"]}), "the averaged network G is foreign"),
+        (lambda c: c.update(best={"step": 1}), "the key best is damaged"),
         (lambda c: c.update(noise=torch.zeros(4, dtype=torch.uint8)), "noise is no state"),
     ],
 )
@@ -103,7 +105,7 @@ def test_a_users_copy_is_neither_taken_nor_deleted(run: Path) -> None:
     assert [path.name for path in checkpoint_paths(run)] == ["step-1000000.pt", "step-000040.pt", "step-000020.pt"]
     for step in (41, 42, 43):
         shutil.copy(folder / "step-000020.pt", folder / f"step-{step:06d}.pt")
-    remove_old(run)
+    remove_old(run, keep=3)
     left = {path.name for path in folder.iterdir()}
     assert {"step-000200-good.pt", "step-copy.pt", "step-99.pt.pt", "step-000043.pt"} <= left and len(left) == 6
 

@@ -56,7 +56,19 @@ def test_fit_prints_one_json_object(call: Call, drawn_shards: Path, tmp_path: Pa
     )
     result = json.loads(out)
     assert (status, result["step"], result["stopped"]) == (0, 2, False) and "loss_g/seg" in result["losses"]
-    assert "images/s" in err and Path(result["checkpoint"]).exists()
+    assert re.search(r"D \S+ \(real \S+ fake \S+ cls \S+ gp \S+\)  S .*  G .*  \d\.\d\d GB  \d+ images/s", err)
+    assert Path(result["checkpoint"]).exists()
+
+
+def test_a_dry_run_prints_what_would_be_done(call: Call, drawn_shards: Path, tmp_path: Path) -> None:
+    arguments = ("fit", drawn_shards, "--out", tmp_path / "run", "--preset", "tiny", *SETS, "--steps", "7",
+                 "--precision", "64", "--dry-run")  # fmt: skip
+    status, out, _ = call(*arguments)
+    assert status == 0 and 'precision = "64"' in out and "7 to go" in out and "40 rows at 32 pixels" in out
+    status, out, _ = call(*arguments, "--json")
+    found = json.loads(out)
+    assert status == 0 and found["settings"]["compute"]["precision"] == "64" and found["parameters"].keys() == {*"GDS"}
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -103,6 +115,8 @@ def test_hostile_input_ends_in_a_sentence(call: Call, small_run: Path, drawn_sha
         (("fit", drawn_shards, "--out", small_run, "--preset", "tiny"), 1, "not empty"),
         (("fit", drawn_shards, "--out", run, "--set", "loss.x=1"), 1, "loss.x"),
         (("fit", drawn_shards, "--out", run, "--preset", "huge"), 2, "huge"),
+        (("fit", drawn_shards, "--out", run, "--devices", "3"), 1, "evenly among 3 processes"),
+        (("fit", drawn_shards, "--out", run, "--device", "cuda", "--devices", "2"), 1, "device"),
         (("fit", drawn_shards, "--out", tmp_path / "none", "--resume"), 1, "not the folder of a run"),
         (("fit", drawn_shards, "--out", run, "--system", "other"), 2, "scgan"),
         (("sample", small_run, "-o", tmp_path / "grid.png", "--seed", 10**20), 2, "0<=x<=9223372036854775807"),

@@ -102,5 +102,5 @@ def test_refused_files_are_named(text: str, said: str, tmp_path: Path) -> None:
 def test_missing_file_and_unknown_preset(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing\.toml cannot be read"):
         load_settings(tmp_path / "nothing.toml")
-    with pytest.raises(SettingsError, match="no preset 'huge'; there are paper, release, tiny"):
+    with pytest.raises(SettingsError, match="no preset 'huge'; there are paper, release, best, tiny"):
         load_preset("huge")
