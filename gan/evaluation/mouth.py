@@ -14,8 +14,9 @@ from gan.evaluation.landmarks import mouth_opening, pearson, redetect
 from gan.evaluation.material import Generates, Material, in_parts
 from gan.evaluation.report import Report
 from gan.pictures import to_pictures
-from maskkit.landmarks import Points
+from maskkit.landmarks import Points, eye_distance
 
+MOUTH = 48  # the first of its points
 PAIRS, LATENTS, FRAMES = 8, 4, 11
 
 
@@ -35,10 +36,25 @@ def following(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> Follow
 
 
 def smile_pairs(points: Points, count: int = PAIRS) -> list[tuple[int, int]]:
-    """Pair the most closed mouths with the most open ones, the closest with the widest: rows of points (N, 68, 2)."""
+    """Pair closed with open mouths of faces that are otherwise alike: rows of points (N, 68, 2) on one grid.
+
+    Of all pairs between the tenth with the most closed and the tenth with the most open mouths, those whose other 48
+    points lie nearest to each other, over the eye distance; each row is used once. So the way between them is the
+    mouth's, as in the paper, and not a turn of the head.
+    """
     order = np.argsort(mouth_opening(points), kind="stable")
     count = min(count, len(order) // 2)
-    return list(zip(order[:count].tolist(), order[::-1][:count].tolist(), strict=True))
+    tenth = max(count, len(order) // 10)
+    closed, opened = order[:tenth], order[len(order) - tenth :]
+    rest = points[:, :MOUTH].astype(np.float64)
+    apart = np.linalg.norm(rest[closed, None] - rest[None, opened], axis=-1).mean(axis=-1)
+    apart /= eye_distance(points)[closed, None]
+    pairs: list[tuple[int, int]] = []
+    for flat in np.argsort(apart, axis=None, kind="stable"):
+        a, b = int(closed[flat // tenth]), int(opened[flat % tenth])
+        if len(pairs) < count and not any(a in pair or b in pair for pair in pairs):
+            pairs.append((a, b))
+    return pairs
 
 
 def report_mouth(
@@ -61,7 +77,9 @@ def report_mouth(
             on_step(len(found), len(pairs) * LATENTS)
     openings = np.stack(wanted), np.stack(found)
     r, still_r = following(*openings), following(openings[0], np.stack(still))
-    ways = f"{len(pairs)} ways from the most closed to the most open mouths x {LATENTS} latents x {FRAMES} frames"
+    ways = (
+        f"{len(pairs)} ways from closed to open mouths of faces otherwise alike x {LATENTS} latents x {FRAMES} frames"
+    )
     count = openings[0].size
     report.add(
         "landmarks/mouth_r", r.over_frames, count,

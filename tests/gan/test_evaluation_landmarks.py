@@ -69,7 +69,15 @@ def test_mouth_opening_of_drawn_faces() -> None:
     faces = np.stack([face_points(128, opening, scale=0.8) for opening in openings])
     # The eyes are 0.4 apart, and closed inner lips 0.009 to 0.010.
     assert mouth_opening(faces) == pytest.approx((openings + 0.029 / 3) / 0.4, abs=1e-4)
-    assert smile_pairs(faces[[1, 0, 2, 1]], 8) == [(1, 2), (0, 3)]
+
+
+def test_smiles_lead_between_faces_that_are_otherwise_alike() -> None:
+    """Closed mouths, one turned; half-open ones that no pair needs; open ones in another order."""
+    closed = [face_points(128, 0.0), face_points(128, 0.001, turn=0.05)]
+    half = [face_points(128, 0.03)] * 16
+    opened = [face_points(128, 0.08, turn=0.04), face_points(128, 0.07)]
+    assert smile_pairs(np.stack([*closed, *half, *opened]), 2) == [(0, 19), (1, 18)]
+    assert smile_pairs(np.stack([*closed, *opened]), 8) == [(0, 3), (1, 2)]  # no more than half of the rows
 
 
 def test_following_against_scipy() -> None:
