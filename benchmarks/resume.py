@@ -1,4 +1,4 @@
-"""Does stopping lose anything? `python -m benchmarks.resume`, from the project's root; about a quarter of an hour on one core.
+"""Does stopping lose anything? `python -m benchmarks.resume`, from the project's root; a quarter of an hour on a core.
 
 For every preset and ablation, cut down to 32 x 32 and an eighth of the width, 100 steps against 50 and 50; for the
 preset `paper` as it is, 2 against 1 and 1; and a run that is killed 50 times against one that is not. Networks,
