@@ -30,7 +30,7 @@ PLAIN_WIDTH = 140  # of the table where standard output is no terminal
 @click.option(
     "--judge-steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches a judge learns from."
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="JSON file to write as well.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="JSON file to write as well.")
 @click.option("--latex", is_flag=True, help="Print a row of a LaTeX table instead.")
 @SEED
 @DEVICE
@@ -59,8 +59,6 @@ def evaluate(
             run_folder, shards, only=parts, count=count, seed=seed, judges=judges, judge_steps=judge_steps,
             device=device, on_progress=on_progress,
         )  # fmt: skip
-    if output is not None:
-        report.write(output)
     if as_json:
         print_json(report.to_dict())
     elif latex:
@@ -69,6 +67,8 @@ def evaluate(
         _print_table(report)
     seconds = ", ".join(f"{part} {spent:.1f} s" for part, spent in report.seconds.items())
     click.echo(seconds, err=True)
+    if output is not None:
+        report.write(output)  # last, so that nothing is lost where it cannot be written
 
 
 @contextmanager
@@ -87,9 +87,9 @@ def _bars() -> Iterator["OnProgress"]:
 
 
 def _print_table(report: "Report") -> None:
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names of attributes are no markup
     if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+        console.width = PLAIN_WIDTH
     about = report.about
     table = Table(title=f"step {about['step']}, {about['measured']} rows, {about['size']} pixels, seed {about['seed']}")
     for column in ("measure", "value", "n", "recipe"):
@@ -104,7 +104,7 @@ def _print_table(report: "Report") -> None:
     for name, judge in about["judges"].items():
         console.print(f"{name}: SHA-256 {judge['sha256']}", soft_wrap=True, highlight=False)
     for key, reason in report.left_out.items():
-        console.print(f"left out: {key}: {reason}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"left out: {key}: {reason}", soft_wrap=True, highlight=False)
 
 
 def _explained(figure: "Figure") -> str:

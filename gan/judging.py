@@ -2,15 +2,15 @@
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 import maskkit
 from gan.compute import Compute
 from gan.config import Settings
 from gan.data import RowsAtSize
-from gan.errors import DataError, SettingsError
+from gan.errors import DataError
 from gan.evaluation import evaluate, mean_iou
+from gan.latents import draw_latents
 from gan.previews import rows_to_look_at
 from gan.systems import System
 
@@ -18,15 +18,10 @@ from gan.systems import System
 class Judge:
     """Scores the generator by the run's own segmentor on the first rows of `val`, or of `train` where it is empty.
 
-    Raises SettingsError where there is no segmentor, DataError where there are too few rows.
+    Raises DataError where there are too few rows.
     """
 
     def __init__(self, train: RowsAtSize, settings: Settings, compute: Compute) -> None:
-        if settings.segmentor.training == "none":
-            raise SettingsError(
-                f"log.evaluate_every = {settings.log.evaluate_every}, and with segmentor.training = none there is no "
-                "segmentor to evaluate with; set log.evaluate_every=0"
-            )
         self.rows = rows_to_look_at(train)
         if len(self.rows) < 2:
             raise DataError(
@@ -60,7 +55,7 @@ class _InTraining:
         return self.system.generate(*(tensor.to(self.device) for tensor in (z, c, s)))
 
     def draw_z(self, count: int, seed: int) -> Tensor:
-        return torch.randn(count, self.n_z, generator=torch.Generator().manual_seed(seed))
+        return draw_latents(count, self.n_z, seed)
 
 
 class _Segmentor(nn.Module):

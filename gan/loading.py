@@ -12,6 +12,7 @@ from gan.config import Settings
 from gan.device import choose_device
 from gan.errors import InputError, RunError
 from gan.generator_file import About, read_generator
+from gan.latents import draw_latents
 from gan.run_folder import read_settings
 from gan.systems.scgan import build_generator, build_segmentor
 
@@ -67,9 +68,7 @@ class LoadedGenerator(nn.Module):
 
     def draw_z(self, count: int, seed: int) -> Tensor:
         """Draw standard normal latents (count, n_z), the same on every device. Raises InputError for a wrong seed."""
-        if not 0 <= seed < 2**63:
-            raise InputError(f"the seed {seed} is out of range; take one from 0 to 2**63 - 1")
-        return torch.randn(count, self.n_z, generator=torch.Generator().manual_seed(seed))
+        return draw_latents(count, self.n_z, seed)
 
     def attributes(self, present: Iterable[str]) -> Tensor:
         """Give c (n_c,) with 1 for the named attributes and 0 for the others. Raises InputError for unknown names."""
@@ -128,11 +127,12 @@ def _load_exported(path: Path, device: torch.device) -> LoadedGenerator:
 
 
 def _load(path: Path) -> tuple[Checkpoint, Settings]:
-    """Give a checkpoint and its settings; a run's config.toml knows best where its shards lie now."""
+    """Give a checkpoint and its settings; of a run's config.toml only where its shards lie now."""
     if not path.exists():
         raise RunError(f"there is no run and no checkpoint at {path}")
     if path.is_dir():
-        settings = read_settings(path)
-        return load_newest(path), settings
+        shards = read_settings(path).data.shards
+        checkpoint = load_newest(path)
+        return checkpoint, checkpoint.settings.with_shards(Path(shards))
     checkpoint = load_checkpoint(path)
     return checkpoint, checkpoint.settings

@@ -26,10 +26,14 @@ IMAGES_AT_ONCE = 16
 LARGEST_STILL = 150_000_000  # pixels; a picture of more is not opened by Pillow without an override
 
 
+def to_bytes(x: Tensor) -> Tensor:
+    """Turn images in [-1, 1] into uint8 of the same shape, rounded."""
+    return x.float().add(1).mul(127.5).round().clamp(0, 255).byte()
+
+
 def to_pictures(images: Tensor) -> list[Picture]:
     """Turn images (N, 3, H, W) in [-1, 1] into N uint8 RGB pictures (H, W, 3), rounded."""
-    scaled = images.detach().cpu().float().add(1).mul(127.5).round().clamp(0, 255)
-    return list(scaled.byte().permute(0, 2, 3, 1).numpy())
+    return list(to_bytes(images.detach().cpu()).permute(0, 2, 3, 1).numpy())
 
 
 def layout_pictures(s_idx: Tensor, scheme: maskkit.RegionScheme) -> list[Picture]:

@@ -7,6 +7,7 @@ import torch
 import maskkit
 from gan.config import Settings
 from gan.data import RowsAtSize, one_hot
+from gan.latents import draw_latents
 from gan.pictures import SYNTHETIC_NOTE, Picture, layout_pictures, to_pictures
 from gan.systems import System
 
@@ -24,8 +25,7 @@ class Preview:
         rows = rows_to_look_at(train)
         self.real = rows.read(range(min(settings.log.sample_columns, len(rows))))
         self.scheme = rows.reader.scheme
-        noise = torch.Generator().manual_seed(settings.seed)
-        self.z = torch.randn(settings.log.sample_rows, settings.generator.n_z, generator=noise)
+        self.z = draw_latents(settings.log.sample_rows, settings.generator.n_z, settings.seed)
 
     @torch.no_grad()
     def save(self, path: Path, system: System, device: torch.device) -> Picture:

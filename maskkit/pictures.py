@@ -18,6 +18,7 @@ from maskkit.raster import LabelMap
 from maskkit.regions import RegionScheme, as_scheme
 
 POINT_COLOR = (0, 255, 0)
+GAP = 2  # pixels between the pictures of a grid
 # How a picture came about, as IPTC names it; archives and search engines look for it in an XMP packet.
 SOURCE_TYPE = re.compile(r"http://cv\.iptc\.org/newscodes/digitalsourcetype/\w+")
 XMP = (
@@ -54,7 +55,7 @@ def draw_points(image: Picture, points: ArrayLike, radius: int | None = None) ->
     return drawn
 
 
-def stack_grid(rows: Sequence[Sequence[Picture]], gap: int = 2) -> Picture:
+def stack_grid(rows: Sequence[Sequence[Picture]], gap: int = GAP) -> Picture:
     """Put pictures of one size into rows with white gaps between them; shorter rows are filled up with white."""
     height, width = rows[0][0].shape[:2]
     columns = max(map(len, rows))

@@ -80,9 +80,9 @@ def judge(segmentor: nn.Module, material: Material) -> Evaluation:
 
 
 def segment(segmentor: nn.Module, x: Tensor, material: Material) -> Tensor:
-    """Give the class of every pixel, int64 (N, H, W): images (N, 3, H, W) in [-1, 1] on the CPU."""
+    """Give the class of every pixel, uint8 (N, H, W): images (N, 3, H, W) in [-1, 1] on the CPU."""
     device = material.generator.device
-    return in_parts(lambda some: segmentor(x[some].to(device)).argmax(1), len(x))
+    return in_parts(lambda some: segmentor(x[some].to(device)).argmax(1).byte(), len(x))
 
 
 def report_consistency(segmentor: nn.Module, name: str, material: Material, report: Report) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gan.evaluation.attributes import classify, set_attribute
 from gan.evaluation.classifier import Kind
 from gan.evaluation.consistency import segment
-from gan.evaluation.material import Material
+from gan.evaluation.material import Material, in_parts
 from gan.evaluation.report import Report
 from gan.evaluation.segmentation import pixel_accuracy
 
@@ -34,8 +34,12 @@ def region_change(a: Tensor, b: Tensor, region: Tensor) -> Tensor:
 
     NaN where the region is empty.
     """
-    difference = (a.double() - b.double()).abs().mean(1)
-    return (difference * region).flatten(1).sum(1) / region.flatten(1).sum(1)
+
+    def change(some: slice) -> Tensor:
+        difference = (a[some].double() - b[some].double()).abs().mean(1)
+        return (difference * region[some]).flatten(1).sum(1) / region[some].flatten(1).sum(1)
+
+    return in_parts(change, len(a))
 
 
 def report_decoupling(

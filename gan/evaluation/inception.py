@@ -3,7 +3,7 @@
 import pickle
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gan.errors import GanError
 
@@ -32,8 +32,3 @@ def load_inception(device: torch.device) -> nn.Module:
     except (ImportError, RuntimeError, OSError, pickle.UnpicklingError) as error:
         raise NoInceptionError(f"{WAY_OUT} ({(str(error).splitlines() or [''])[0]})") from error
     return network.to(device).eval()
-
-
-def to_bytes(x: Tensor) -> Tensor:
-    """Turn images in [-1, 1] into uint8, rounded."""
-    return x.float().add(1).mul(127.5).round().clamp(0, 255).byte()

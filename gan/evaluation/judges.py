@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from torch import Tensor, nn
 import maskkit
 from gan.checkpoint import check_tensors
 from gan.config import load_preset
-from gan.data import Batch, BatchOrder, RowsAtSize, batches
-from gan.errors import CheckpointError
+from gan.data import Batch, BatchOrder, RowsAtSize, batches, rows_identity
+from gan.errors import CheckpointError, NotFiniteError
 from gan.evaluation.classifier import Classifier, Kind
 from gan.losses import attribute_bce, attribute_softmax, pixel_cross_entropy
 from gan.networks import Segmentor
@@ -86,7 +87,7 @@ class Judges:
     on_step: OnStep
 
     def segmentor(self) -> Judge[Segmentor]:
-        """Give the independent segmentor. Raises CheckpointError, DataError or maskkit's errors."""
+        """Give the independent segmentor. Raises CheckpointError, NotFiniteError, DataError or maskkit's errors."""
         rows = self._rows()
         return self._judge(
             "segmentor",
@@ -119,9 +120,17 @@ class Judges:
             _load(path, recipe, network)
         else:
             network.to(self.device)
-            train(network, loss, rows, recipe, lambda step, value: self.on_step(_NAMES[name], step, self.steps, value))
+            train(network, loss, rows, recipe, lambda step, value: self._note(_NAMES[name], step, value))
             _save(path, recipe, network)
         return Judge(network.to(self.device).eval().requires_grad_(False), weights_sha256(network), recipe)
+
+    def _note(self, name: str, step: int, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise NotFiniteError(
+                f"the {name}'s loss is {loss} at step {step} of {self.steps}, and it is not kept; "
+                "take another number of --judge-steps, or --device cpu"
+            )
+        self.on_step(name, step, self.steps, loss)
 
 
 def train(
@@ -138,13 +147,6 @@ def train(
         torch.autograd.backward(value)
         optimiser.step()
         on_step(step + 1, value.item())
-
-
-def rows_identity(rows: RowsAtSize) -> str:
-    """Give a SHA-256 that changes with the rows, the scheme or the attribute names of a split."""
-    dataset = rows.reader.dataset
-    content = [dataset.scheme.to_dict(), dataset.attribute_names, [entry.sha256 for entry in rows.reader.entries]]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def weights_sha256(network: nn.Module) -> str:

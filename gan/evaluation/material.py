@@ -10,6 +10,7 @@ from torch import Tensor
 
 import maskkit
 from gan.data import Batch, RowsAtSize, one_hot
+from gan.errors import DataError
 from maskkit.landmarks import Points
 
 BATCH = 32
@@ -62,14 +63,28 @@ def make_material(generator: Generates, rows: list[RowsAtSize], seed: int, count
 
 def read_all(rows: list[RowsAtSize], count: int | None = None) -> Batch:
     """Read the first `count` rows of several splits, all by default, as one batch on the CPU."""
-    parts = [split.read(numbers) for split, numbers in _first(rows, count)]
-    return Batch(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+    chosen = _first(rows, count)
+    whole: Batch | None = None
+    done = 0
+    for split, numbers in chosen:
+        for first in range(0, len(numbers), BATCH):
+            part = split.read(numbers[first : first + BATCH])
+            whole = whole or _room_for(sum(len(numbers) for _, numbers in chosen), part)
+            for tensor, some in zip(whole[:3], part[:3], strict=True):
+                tensor[done : done + len(some)] = some
+            done += len(part.x)
+    if whole is None:
+        raise DataError(f"{rows[0].reader.folder}: there are no rows to measure")
+    return whole
 
 
 def read_points(rows: list[RowsAtSize], count: int | None = None) -> Points | None:
-    """Read the landmarks of the first `count` rows on the grid of the images: float32 (N, 68, 2), or None."""
+    """Read the landmarks of the first `count` rows on the grid of the images: float32 (N, 68, 2).
+
+    None where not all of them have landmarks.
+    """
     samples = [split.reader[i] for split, numbers in _first(rows, count) for i in numbers]
-    if "landmarks" not in samples[0]:
+    if not all("landmarks" in sample for sample in samples):
         return None
     points = np.stack([sample["landmarks"] for sample in samples])
     return maskkit.scale_points(points, rows[0].reader.size, rows[0].size)
@@ -84,8 +99,18 @@ def generate(generator: Generates, z: Tensor, c: Tensor, s_idx: Tensor) -> Tenso
 @torch.no_grad()
 def in_parts(make: Callable[[slice], Tensor], count: int) -> Tensor:
     """Compute rows 0 to `count` a few at a time, for the device's memory, and put them together on the CPU."""
-    parts = [make(slice(first, first + BATCH)).cpu() for first in range(0, count, BATCH)]
-    return torch.cat(parts)
+    made = make(slice(0, BATCH)).cpu()
+    whole = made.new_empty((count, *made.shape[1:]))
+    whole[:BATCH] = made
+    for first in range(BATCH, count, BATCH):
+        whole[first : first + BATCH] = make(slice(first, first + BATCH))
+    return whole
+
+
+def _room_for(count: int, like: Batch) -> Batch:
+    """Make an unfilled batch of `count` rows, whose layouts are kept once."""
+    x, c, s_idx = (tensor.new_empty((count, *tensor.shape[1:])) for tensor in like[:3])
+    return Batch(x, c, s_idx, s_idx)
 
 
 def _first(rows: list[RowsAtSize], count: int | None) -> list[tuple[RowsAtSize, range]]:

@@ -41,6 +41,8 @@ def evaluate_run(
     batches and are kept in `judges`, by default in the run's folder; one of other data or steps lies beside them.
     `seed` decides latents and shuffling. Raises GanError or maskkit's errors.
     """
+    if not only:
+        raise InputError(f"name at least one part of an evaluation; there are {', '.join(MEASURES)}")
     if unknown := set(only) - set(MEASURES):
         raise InputError(f"there is no part {min(unknown)!r} of an evaluation; there are {', '.join(MEASURES)}")
     if judge_steps < 1:
@@ -74,7 +76,7 @@ def _landmarks(work: Work) -> None:
 
     points = read_points(work.rows, work.count)
     if points is None:
-        work.report.leave_out("landmarks", f"the shards {work.train.reader.folder} have no landmarks")
+        work.report.leave_out("landmarks", f"measured rows of {work.train.reader.folder} have no landmarks")
         return
     try:
         dlib_models.predictor()
@@ -85,7 +87,9 @@ def _landmarks(work: Work) -> None:
     if len(kept) < 2:
         work.report.leave_out("landmarks", f"fewer than 2 faces of {work.train.reader.folder} lie in their pictures")
         return
-    generated, real = (to_pictures(x[kept]) for x in (work.material.x_fake, work.material.real.x))
+    images = (work.material.x_fake, work.material.real.x)
+    # One at a time, for turning them takes several times the memory of an image.
+    generated, real = ([to_pictures(x[i : i + 1])[0] for i in kept] for x in images)
     report_landmarks(generated, real, points[kept], work.report, partial(work.on_progress, "landmarks"))
     if not work.generator.scheme.drawable:
         work.report.leave_out("landmarks/mouth", f"the scheme {work.generator.scheme.name} has no polygons to draw")

@@ -90,6 +90,10 @@ def report_mouth(
         "landmarks/mouth_r_still", still_r.by_sequence, count,
         "the same, averaged, with each sequence's first picture throughout: what the boxes alone give",
     )  # fmt: skip
+    report.add(
+        "landmarks/mouth_r_still_over_frames", still_r.over_frames, count,
+        "the same over all frames at once: the floor of mouth_r",
+    )  # fmt: skip
 
 
 def _frames(generator: Generates, z: Tensor, c: Tensor, s: Tensor) -> list[NDArray[np.uint8]]:

@@ -23,6 +23,10 @@ COLUMNS = (
     ("MS-SSIM over z", "diversity/ms_ssim_z", 3),
     ("background ratio", "decoupling/background_ratio", 3),
 )
+_LATEX = str.maketrans(
+    {letter: f"\\{letter}" for letter in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
 
 
 @dataclass(frozen=True)
@@ -94,4 +98,4 @@ def _cell(figure: Figure | None, decimals: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(f"\\{letter}" if letter in "&%$#_{}" else letter for letter in text)
+    return text.translate(_LATEX)

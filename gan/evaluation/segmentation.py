@@ -7,7 +7,7 @@ from torch import Tensor
 def confusion_matrix(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
     """Count pixels by true class (rows) and predicted class (columns): int64 (classes, classes).
 
-    `truth` and `predicted` are class indices of one shape.
+    `truth` int64 and `predicted` of any whole numbers are class indices of one shape.
     """
     return torch.bincount(truth.flatten() * classes + predicted.flatten(), minlength=classes**2).view(classes, classes)
 
@@ -25,4 +25,4 @@ def mean_iou(confusion: Tensor, *, background: bool = True) -> float:
 
 def pixel_accuracy(truth: Tensor, predicted: Tensor) -> Tensor:
     """Give each image's share of equal pixels: (N, H, W), (N, H, W) -> float64 (N,)."""
-    return (truth == predicted).flatten(1).double().mean(1)
+    return (truth == predicted).flatten(1).mean(1, dtype=torch.float64)

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from gan.data import RowsAtSize
+from gan.config import Settings
+from gan.data import RowsAtSize, rows_identity
 from gan.errors import DataError, RunError
 from gan.evaluation.classifier import Classifier, Kind
 from gan.evaluation.consistency import check_count
-from gan.evaluation.judges import Judge, Judges, rows_identity, weights_sha256
+from gan.evaluation.judges import Judge, Judges, weights_sha256
 from gan.evaluation.material import Material, make_material
 from gan.evaluation.report import Report
 from gan.loading import LoadedGenerator, load_generator, load_segmentor
@@ -67,7 +68,8 @@ def prepare(
     start = time.monotonic()
     report = Report()
     generator = load_generator(run, device)
-    train, *rows = (RowsAtSize(shards, split, generator.size) for split in ("train", "val", "test"))
+    settings = _without_augmentation(generator.settings)
+    train, *rows = (RowsAtSize(shards, split, generator.size, settings) for split in ("train", "val", "test"))
     _check(generator, train, rows, count)
     judges = Judges(
         shards, generator.size, generator.settings.loss.cls, folder, judge_steps, generator.device,
@@ -102,6 +104,12 @@ def prepare(
         "judges": {name: judge.describe() for name, judge in used.items()},
     }
     return Work(generator, rows, count, train, material, segmentors, classifier, report, on_progress)
+
+
+def _without_augmentation(settings: Settings) -> Settings:
+    """Give settings that hold rows to `loss.cls` and otherwise leave them as they are."""
+    none = settings.augmentation.model_copy(update={"mirror": False, "layouts": 0.0})
+    return settings.model_copy(update={"augmentation": none})
 
 
 def _check(generator: LoadedGenerator, train: RowsAtSize, rows: list[RowsAtSize], count: int | None) -> None:

@@ -92,20 +92,22 @@ def _draw_curves(part: SubFigure, runs: Sequence[_Run]) -> None:
     totals = [*(total for total in TITLES if total in found), *sorted(found - set(TITLES))]
     by_epoch = all(run.history.steps_per_epoch for run in runs)
     for axes, total in zip(part.subplots(1, len(totals), squeeze=False)[0], totals, strict=True):
-        drawn = []
+        drawn, lines, names = [], [], []
         for i, run in enumerate(runs):
             values = run.history.totals().get(total)
             if values is None:
                 continue  # a run without a segmentor has no such loss
             x = run.history.steps / (run.history.steps_per_epoch or 1) if by_epoch else run.history.steps
             axes.plot(x, values, color=f"C{i}", alpha=0.2, linewidth=0.5)
-            axes.plot(x, smoothed(values), color=f"C{i}", linewidth=1.5, label=run.name)
+            lines += axes.plot(x, smoothed(values), color=f"C{i}", linewidth=1.5)
+            names.append(run.name)
             drawn.append(values)
         axes.set_title(TITLES.get(total, total))
         axes.set_xlabel("epoch" if by_epoch else "step")
         _limit(axes, np.concatenate(drawn))
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right")
+        for text in axes.legend(lines, names, loc="upper right").get_texts():
+            text.set_parse_math(False)
 
 
 def _limit(axes: Axes, values: Values) -> None:
@@ -116,7 +118,7 @@ def _limit(axes: Axes, values: Values) -> None:
 
 
 def _draw_run(part: SubFigure, run: _Run) -> None:
-    part.suptitle(run.name, x=0.01, horizontalalignment="left", fontweight="bold")
+    part.suptitle(run.name, x=0.01, horizontalalignment="left", fontweight="bold", parse_math=False)
     pies = {total: shares for total, shares in run.shares.items() if len(shares) > 1 and any(shares.values())}
     left, right = part.subfigures(1, 2, width_ratios=[max(1, len(pies)), 1.1], squeeze=False)[0]
     if pies:

@@ -55,9 +55,11 @@ def read_losses(run: str | Path) -> LossHistory:
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is damaged: not every step has a step, an epoch and all losses ({error!r})") from error
     step, epoch, *losses = numbers.T
-    # Steps are counted from 1 and epochs from 0: the first step of epoch E comes after E whole epochs.
-    first = step[np.argmax(epoch == epoch[-1])] - 1
-    return LossHistory(step, dict(zip(names, losses, strict=True)), first / epoch[-1] if epoch[-1] > 0 else None)
+    # Steps are counted from 1 and epochs from 0: a step of epoch E comes after at least E whole epochs, and the least
+    # of these bounds is reached by the first step of an epoch, so that lost lines do no harm.
+    later = epoch > 0
+    per_epoch = float(((step[later] - 1) / epoch[later]).min()) if later.any() else None
+    return LossHistory(step, dict(zip(names, losses, strict=True)), per_epoch)
 
 
 def loss_shares(components: Mapping[str, float]) -> dict[str, float]:

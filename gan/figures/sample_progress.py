@@ -8,9 +8,9 @@ from gan.errors import RunError
 from gan.pictures import Picture
 from gan.run_folder import read_settings
 from maskkit.images import read_image
+from maskkit.pictures import GAP
 
 THUMBNAILS = 9
-GAP = 2  # of maskkit.stack_grid
 FIRST_GENERATED_ROW = 2  # below photos and masks (gan.previews)
 _NAME = re.compile(r"step-(\d+)\.png")
 

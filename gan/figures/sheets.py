@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 import maskkit
 from gan.errors import GanError
 from gan.pictures import Picture
+from maskkit.pictures import GAP
 
 Words = Sequence[str]  # a line each
 SMALLEST_FONT, LARGEST_FONT = 6, 40  # pixels
@@ -24,7 +25,7 @@ def draw_sheet(
     """
     side = rows[0][0].shape[1]
     grid = maskkit.enlarge(maskkit.stack_grid(rows), scale)
-    tile, pitch = side * scale, (side + 2) * scale
+    tile, pitch = side * scale, (side + GAP) * scale
     font = _fitting_font(heads, labels, tile)
     top = max((_height(words, font) for words in heads), default=0)
     left = max((_width(words, font) for words in labels), default=0)

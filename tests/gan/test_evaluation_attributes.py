@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import maskkit
 from gan.data import Batch
 from gan.evaluation.attributes import report_attributes, set_attribute
-from gan.evaluation.decoupling import change_one, report_decoupling
+from gan.evaluation.decoupling import change_one, region_change, report_decoupling
 from gan.evaluation.material import Material
 from gan.evaluation.report import Report
 
@@ -97,6 +97,14 @@ def test_attributes_that_stay_in_the_face_are_decoupled(independent: Tensor) -> 
     # A reversed bit moves one of three channels by 2, or none.
     assert change.by == pytest.approx({"follows": 2 / 3, "ignores": 0, "opposes": 2 / 3})
     assert leaking.figures["decoupling/background_ratio"].value != leaking.figures["decoupling/background_ratio"].value
+
+
+def test_change_inside_a_region() -> None:
+    noise = torch.Generator().manual_seed(0)
+    a, b = torch.rand(2, 70, 3, 4, 4, generator=noise)
+    region = torch.rand(70, 4, 4, generator=noise) > 0.5
+    expected = [(x - y).abs().mean(0)[inside].mean() for x, y, inside in zip(a, b, region, strict=True)]
+    assert torch.allclose(region_change(a, b, region), torch.stack(expected).double(), atol=1e-6)
 
 
 def test_every_row_changes_one_attribute(independent: Tensor) -> None:

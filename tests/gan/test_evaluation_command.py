@@ -5,29 +5,34 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 import gan
 from cli.gan_command import main
+from cli.gan_measures import _print_table
 from gan.checkpoint import checkpoint_paths
-from gan.config import Settings
+from gan.config import Settings, load_preset
 from gan.data import RowsAtSize
 from gan.errors import DataError, InputError
 from gan.evaluation.features import frechet_distance
-from gan.evaluation.inception import to_bytes
 from gan.evaluation.judges import weights_sha256
-from gan.evaluation.material import read_all
+from gan.evaluation.material import read_all, read_points
 from gan.evaluation.measures import PARTS
 from gan.evaluation.report import COLUMNS, Report
 from gan.loading import load_segmentor
 from gan.names import MEASURES
+from gan.pictures import to_bytes
 from gan.training import fit
-from maskkit.errors import MissingExtraError
-from tests.drawn import write_drawn_shards
+from maskkit.errors import MissingExtraError, OutputError
+from maskkit.shards import Row
+from tests.drawn import drawn_row, write_drawn_shards
+from tests.gan.conftest import SMALL
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -98,12 +103,44 @@ def test_table_and_latex(call: Call, small_run: Path, drawn_shards: Path, judge_
     assert call(*arguments, "--latex", "--json")[0] == 2
     status, _, err = call(small_run, drawn_shards, "--only", "beauty")
     assert status == 1 and "no part 'beauty' of an evaluation; there are consistency, landmarks" in err
+    for empty in ("", " , "):
+        status, out, err = call(small_run, drawn_shards, "--only", empty)
+        assert status == 1 and not out and "name at least one part of an evaluation; there are consistency" in err
+
+
+def test_a_result_that_cannot_be_written_is_not_lost(
+    call: Call, small_run: Path, drawn_shards: Path, judge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    status, _, err = call(tmp_path / "no run", drawn_shards, "-o", tmp_path / "folder", "--overwrite")
+    assert status == 2 and "folder' is a directory" in err
+
+    def full(report: Report, path: Path) -> None:
+        raise OutputError(f"{path} could not be written: no space left")
+
+    monkeypatch.setattr(Report, "write", full)
+    arguments = (small_run, drawn_shards, "--judges", judge_folder, "--judge-steps", 2, "--only", "consistency")
+    status, out, err = call(*arguments, "--json", "-o", tmp_path / "figures.json")
+    assert status == 1 and "no space left" in err and "consistency/own/share" in json.loads(out)["figures"]
+
+
+def test_names_in_the_table_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report({"step": 1, "measured": 2, "size": 32, "seed": 0, "judges": {}})
+    report.add("attributes/edited", 0.5, 2, "share", {"Old[/b]": 0.5, "[red]Hair": 0.5, ":smile:": 0.5})
+    _print_table(report)
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("Old[/b] 0.500", "[red]Hair 0.500", ":smile: 0.500"))
 
 
 def test_latex_escapes_names_and_dashes_what_has_no_value() -> None:
     report = Report()
     report.add("consistency/independent/share", float("nan"), 2, "")
     report.add("landmarks/mouth_r", 0.8125, 2, "")
+    assert (
+        report.to_latex(r"a\b~c^d&")
+        .splitlines()[1]
+        .startswith(r"a\textbackslash{}b\textasciitilde{}c\textasciicircum{}d\& & --")
+    )
     row = report.to_latex("my_run").splitlines()[1]
     assert row == r"my\_run & -- & -- & -- & -- & 0.812 & -- & -- & -- & -- & -- & -- \\"
     assert report.to_dict()["figures"]["consistency/independent/share"]["value"] is None
@@ -121,6 +158,42 @@ def test_the_landmark_part_needs_dlib_and_landmarks(
     monkeypatch.setattr("gan.evaluation.measures.read_points", lambda rows, count: None)
     report = gan.evaluate_run(small_run, drawn_shards, only=["landmarks"], judges=judge_folder, device="cpu")
     assert not report.figures and "have no landmarks" in report.left_out["landmarks"]
+
+
+@pytest.fixture
+def draw_first(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let drawn rows from number `first` on be altered."""
+
+    def alter(first: int, **changes: object) -> None:
+        def draw(number: int, *arguments: object, **named: object) -> Row:
+            row = drawn_row(number, *arguments, **named)
+            return replace(row, **changes) if number >= first else row
+
+        monkeypatch.setattr("tests.drawn.drawn_row", draw)
+
+    return alter
+
+
+def test_test_rows_without_landmarks(small_run: Path, tmp_path: Path, draw_first: Callable[..., None]) -> None:
+    draw_first(10, landmarks=None)
+    shards = write_drawn_shards(tmp_path / "mixed", {"train": 6, "val": 4, "test": 3})
+    rows = [RowsAtSize(shards, split, 32) for split in ("val", "test")]
+    assert read_points(rows) is None and len(read_points(rows, 4)) == 4
+    report = gan.evaluate_run(small_run, shards, only=["landmarks"], judges=tmp_path, device="cpu")
+    assert not report.figures and f"rows of {shards} have no landmarks" in report.left_out["landmarks"]
+
+
+def test_rows_that_contradict_one_of_n_are_refused(tmp_path: Path, draw_first: Callable[..., None]) -> None:
+    draw_first(12, attributes=np.zeros(3, np.uint8))
+    shards = write_drawn_shards(tmp_path / "shards", {"train": 8, "val": 4, "test": 2}, names=("red", "green", "blue"))
+    fit(shards, tmp_path / "run", load_preset("tiny", [*SMALL, "loss.cls=softmax"]), steps=1, device="cpu")
+    with pytest.raises(DataError, match=r"split test, row 000012.png: 0 of its attributes are 1, and loss.cls"):
+        gan.evaluate_run(tmp_path / "run", shards, only=["diversity"], device="cpu")
+
+
+def test_layouts_are_kept_once(drawn_shards: Path) -> None:
+    real = read_all([RowsAtSize(drawn_shards, split, 32) for split in ("train", "val")])
+    assert len(real.x) == 48 and real.layouts is real.s_idx
 
 
 def test_without_segmentor_and_attributes(small_settings: Settings, tmp_path: Path) -> None:

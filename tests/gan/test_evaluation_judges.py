@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gan.data import RowsAtSize
-from gan.errors import CheckpointError
+from gan.errors import CheckpointError, NotFiniteError
 from gan.evaluation import class_iou, evaluate
 from gan.evaluation.attributes import classify
 from gan.evaluation.classifier import correct
@@ -56,6 +56,15 @@ def test_judges_are_kept_by_recipe_and_data(judges: Make, tmp_path: Path) -> Non
     others = write_drawn_shards(tmp_path / "others", {"train": 20})
     assert judges(2, others).segmentor().recipe != first.recipe
     assert len(list((tmp_path / "judges").glob("segmentor-*.safetensors"))) == 3
+
+
+def test_a_judge_that_learns_nothing_finite_is_not_kept(
+    judges: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan.evaluation.judges.LEARNING_RATES", {"segmentor": 1e30})
+    with pytest.raises(NotFiniteError, match=r"the independent segmentor's loss is (nan|inf) at step [23] of 3"):
+        judges(3).segmentor()
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_a_judge_under_anothers_name_is_refused(judges: Make, tmp_path: Path) -> None:

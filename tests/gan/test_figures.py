@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 import gan
@@ -17,6 +18,7 @@ import maskkit
 from gan import figures
 from gan.config import Settings, load_preset
 from gan.errors import InputError, RunError
+from gan.figures.loss_curves import _draw_curves, _Run
 from gan.figures.loss_history import loss_shares, read_losses, smoothed
 from gan.figures.sample_progress import read_progress
 from gan.labels import label_panel
@@ -196,6 +198,28 @@ def test_shares_of_the_last_epoch_against_sums_by_hand(tmp_path: Path) -> None:
     shares = figures.losses([tmp_path / "run"], tmp_path / "losses.png").shares["run"]["loss_d"]
     assert shares == pytest.approx({"real": -0.2, "fake": 0.1, "gp": 0.2, "cls": 0.5})
     assert loss_shares({"a": 0.0, "b": 0.0}) == {"a": 0, "b": 0}
+
+
+def test_epochs_are_right_where_lines_were_lost(tmp_path: Path) -> None:
+    epochs = [step * 2 // 7 for step in range(35)]  # 7 batches, 2 a step: 3.5 steps
+    write_metrics(tmp_path / "run", epochs, real=[1.0] * 35)
+    assert read_losses(tmp_path / "run").steps_per_epoch == 3.5
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:10] + lines[34:]))  # all but the last step of the last epochs
+    assert read_losses(tmp_path / "run").steps_per_epoch == pytest.approx(3.5, rel=0.15)
+    metrics.write_text("".join(lines[:32] + lines[34:]))
+    assert read_losses(tmp_path / "run").steps_per_epoch == 3.5
+
+
+def test_runs_of_any_name_stand_in_the_legend(small_run: Path, tmp_path: Path) -> None:
+    names = ["a_$x_{$", "_first"]
+    figures.losses([small_run, small_run], tmp_path / "losses.png", names=names)
+    part = Figure().subfigures(1, 1)
+    _draw_curves(part, [_Run(name, read_losses(small_run), {}, []) for name in names])
+    for axes in part.axes:
+        shown = axes.get_legend().get_texts()
+        assert [text.get_text() for text in shown] == names and not any(text.get_parse_math() for text in shown)
 
 
 def test_smoothing_is_a_mean_over_neighbours() -> None:

@@ -1,5 +1,6 @@
 """Grids and sequences from a trained generator."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,9 @@ from PIL import Image
 
 import gan
 import maskkit
+from gan.config import settings_from, write_settings
 from gan.errors import GanError, InputError
-from gan.loading import LoadedGenerator
+from gan.loading import LoadedGenerator, load_segmentor
 from gan.pictures import SYNTHETIC_NOTE, layout_pictures, to_pictures
 from gan.rendering import render
 from gan.sampling import draw_layouts, sample
@@ -47,6 +49,15 @@ def test_generator_says_what_it_needs(small_run: Path) -> None:
         generator(torch.zeros(2, 8), torch.zeros(2, 4), torch.zeros(2, 7, 32, 32))
     with pytest.raises(InputError, match="no attribute 'Bald'; it knows Black_Hair"):
         generator.attributes(["Bald"])
+
+
+def test_settings_are_the_checkpoints_and_only_the_shards_folder_is_the_runs(small_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    stored = gan.load_generator(small_run).settings
+    edited = settings_from(stored.model_dump(), ["loss.cls=softmax", "generator.n_z=4"], source="test")
+    write_settings(run / "config.toml", edited.with_shards(tmp_path / "moved"))
+    assert gan.load_generator(run).settings == stored.with_shards(tmp_path / "moved")
+    assert load_segmentor(run).state_dict().keys() == load_segmentor(small_run).state_dict().keys()
 
 
 def test_grid_over_latents(small_run: Path, drawn_shards: Path, tmp_path: Path) -> None:
