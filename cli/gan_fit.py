@@ -104,7 +104,7 @@ def fit(
 
 def first_process() -> bool:
     """Say whether this process speaks: torchrun runs the command in several."""
-    return os.environ.get("RANK", "0") == "0"
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0"
 
 
 def _show_result(result: "FitResult", shards: Path, as_json: bool, seconds: float) -> None:

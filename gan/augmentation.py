@@ -12,25 +12,29 @@ Points = NDArray[np.float32]
 def mirror_rows(
     images: NDArray[np.uint8],
     layouts: NDArray[np.uint8],
-    points: Points | None,
+    points: Points,
     scheme: maskkit.RegionScheme,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Points | None]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Points]:
     """Mirror each row with probability 1/2; the sides of classes and points change names.
 
-    images (N, H, W, 3), layouts (N, H, W), points (N, 68, 2) on the same grid or None. Layouts that have points are
-    drawn again, so that they stay exact.
+    images (N, H, W, 3), layouts (N, H, W), points (N, 68, 2) on the same grid, NaN where there are none. Layouts that
+    have points are drawn again, so that they stay exact.
     """
     chosen = rng.random(len(images)) < 0.5
-    images, layouts = images.copy(), layouts.copy()
+    drawn, kept = chosen & has_points(points), chosen & ~has_points(points)
+    images, layouts, points = images.copy(), layouts.copy(), points.copy()
     images[chosen] = images[chosen, :, ::-1]
-    if points is None or not scheme.drawable:
-        layouts[chosen] = maskkit.mirror_label_map(layouts[chosen], scheme)
-        return images, layouts, points
-    points = points.copy()
-    points[chosen] = maskkit.mirror_points(points[chosen], images.shape[2])
-    layouts[chosen] = maskkit.rasterize(points[chosen], images.shape[1], scheme)
+    layouts[kept] = maskkit.mirror_label_map(layouts[kept], scheme)
+    points[drawn] = maskkit.mirror_points(points[drawn], images.shape[2])
+    if drawn.any():
+        layouts[drawn] = maskkit.rasterize(points[drawn], images.shape[1], scheme)
     return images, layouts, points
+
+
+def has_points(points: Points) -> NDArray[np.bool_]:
+    """Say which rows (N,) of points (N, 68, 2) have any: those without are NaN throughout."""
+    return np.isfinite(points[:, 0, 0])
 
 
 def fresh_layouts(

@@ -104,9 +104,9 @@ class LossSettings(_Section):
 
 
 class OptimiserSettings(_Section):
-    lr_g: float = Field(gt=0)
-    lr_d: float = Field(gt=0)
-    lr_s: float = Field(gt=0)
+    lr_g: float = Field(gt=0, le=1)
+    lr_d: float = Field(gt=0, le=1)
+    lr_s: float = Field(gt=0, le=1)
     beta1: float = Field(ge=0, lt=1)
     beta2: float = Field(ge=0, lt=1)
 
@@ -150,6 +150,15 @@ class Settings(_Section):
     optimiser: OptimiserSettings
     schedule: ScheduleSettings
     log: LogSettings
+
+    @model_validator(mode="after")
+    def _evaluation_has_a_segmentor(self) -> Self:
+        if self.log.evaluate_every and self.segmentor.training == "none":
+            raise ValueError(
+                f"log.evaluate_every = {self.log.evaluate_every}, and with segmentor.training = none there is no "
+                "segmentor to evaluate with; set log.evaluate_every=0"
+            )
+        return self
 
     def with_shards(self, shards: Path) -> "Settings":
         """Give the same settings with the shards' folder noted."""
@@ -221,9 +230,11 @@ def _preset_values(name: str) -> dict[str, Any]:
 
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
-    known = ["data.shards", *(name for name, _ in _flat(values))]
+    known = [name for name, _ in _flat(values) if name != "data.shards"]
     if not equals:
         raise SettingsError(f"--set {override}: write it as key=value, such as loss.lambda_seg=10")
+    if key == "data.shards":
+        raise SettingsError(f"--set {override}: the shards are no setting to choose but the command's argument")
     if key not in known:
         raise SettingsError(f"--set {override}: {_unknown(key, known)}")
     *sections, last = key.split(".")
@@ -247,7 +258,7 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key} is missing"
     if isinstance(first["input"], dict):
-        return f"{key}: {reason}"
+        return f"{key}: {reason}" if key else reason
     return f"{key} = {_shown(first['input'])}: {reason[0].lower()}{reason[1:]}"
 
 

@@ -1,6 +1,9 @@
 """Shards to batches: rows at the training size, in an order that depends on seed and position alone."""
 
+import hashlib
+import json
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +17,27 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 import maskkit
-from gan.augmentation import fresh_layouts, mirror_rows
+from gan.augmentation import fresh_layouts, has_points, mirror_rows
 from gan.config import Settings
 from gan.errors import CheckpointError, DataError
+from gan.spawning import end_with_parent
 
 Array = NDArray[np.uint8]
+NO_POINTS = np.full((68, 2), np.nan, np.float32)
 
 
 @dataclass(frozen=True)
 class DataDescription:
-    """What the networks must know of the data: image size, classes of the layout, attributes, training rows."""
+    """What the networks must know of the data: image size, classes of the layout, attributes, training rows.
+
+    `rows_sha256` tells the rows from others (`rows_identity`); empty where nobody has noted it.
+    """
 
     size: int
     scheme: maskkit.RegionScheme
     attribute_names: tuple[str, ...]
     rows: int
+    rows_sha256: str = ""
 
     @property
     def n_s(self) -> int:
@@ -47,6 +56,7 @@ class DataDescription:
             "scheme": self.scheme.to_dict(),
             "attribute_names": list(self.attribute_names),
             "rows": self.rows,
+            "rows_sha256": self.rows_sha256,
         }
 
     def summary(self) -> str:
@@ -59,8 +69,9 @@ class DataDescription:
         """Undo `to_dict`. Raises CheckpointError or maskkit.SchemeError with `source`."""
         try:
             scheme = maskkit.RegionScheme.from_dict(values["scheme"], source)
-            return cls(int(values["size"]), scheme, tuple(map(str, values["attribute_names"])), int(values["rows"]))
-        except (KeyError, TypeError, ValueError) as error:
+            names, rows_sha256 = tuple(map(str, values["attribute_names"])), str(values.get("rows_sha256", ""))
+            return cls(int(values["size"]), scheme, names, int(values["rows"]), rows_sha256)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{source}: its description of the data is damaged ({error!r})") from error
 
 
@@ -104,11 +115,8 @@ class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
         self.reader = maskkit.ShardReader(shards, split=split)
         self.size = size
         self.settings = settings
-        if settings and settings.augmentation.layouts and len(self) and not self._drawable(self.reader[0]):
-            raise DataError(
-                f"{shards}: augmentation.layouts draws layouts from landmarks, and these shards have none to draw from "
-                f"(scheme {self.reader.scheme.name}); set augmentation.layouts=0"
-            )
+        if settings and settings.augmentation.layouts:
+            self._check_drawable()
 
     def __len__(self) -> int:
         return len(self.reader)
@@ -116,7 +124,8 @@ class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
     @property
     def description(self) -> DataDescription:
         """What these rows are, with their number."""
-        return DataDescription(self.size, self.reader.scheme, self.reader.attribute_names, len(self))
+        names = self.reader.attribute_names
+        return DataDescription(self.size, self.reader.scheme, names, len(self), rows_identity(self))
 
     def read(self, rows: Sequence[int]) -> Batch:
         """Read rows as one batch. Raises DataError for a label or an attribute out of range, maskkit.ShardError."""
@@ -133,10 +142,6 @@ class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
             images, layouts, points = mirror_rows(images, layouts, points, scheme, rng)
         if not chosen.layouts:
             return _as_batch(images, c, layouts)
-        if points is None:
-            raise DataError(
-                f"{self.reader.folder}: a row of batch {batch.number} has no landmarks to draw layouts from"
-            )
         return _as_batch(images, c, layouts, fresh_layouts(layouts, points, scheme, chosen, rng))
 
     def __getitem__(self, batch: NumberedRows) -> Batch | maskkit.MaskkitError:
@@ -146,30 +151,47 @@ class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
         except maskkit.MaskkitError as error:
             return error
 
-    def _load(self, rows: Sequence[int]) -> tuple[Array, Array, Array, NDArray[np.float32] | None]:
-        """Give images (N, H, W, 3), attributes (N, n_c), layouts (N, H, W), and points (N, 68, 2) if all have them."""
+    def _load(self, rows: Sequence[int]) -> tuple[Array, Array, Array, NDArray[np.float32]]:
+        """Give images (N, H, W, 3), attributes (N, n_c), layouts (N, H, W) and points (N, 68, 2).
+
+        Points are NaN where a row has none. What becomes of a row does not depend on those beside it.
+        """
         samples = [self.reader[int(row)] for row in rows]
         for sample in samples:
             self._check(sample)
         images = np.stack([maskkit.images.resize(sample["image"], self.size) for sample in samples])
         c = np.stack([sample["attributes"] for sample in samples])
-        points = None
-        if all(map(self._drawable, samples)):
-            points = np.stack([sample["landmarks"] for sample in samples])
-            points = maskkit.scale_points(points, self.reader.size, self.size)
+        points = np.stack([self._points(sample) for sample in samples])
         return images, c, self._layouts(samples, points), points
 
-    def _layouts(self, samples: list[dict[str, Any]], points: NDArray[np.float32] | None) -> Array:
+    def _layouts(self, samples: list[dict[str, Any]], points: NDArray[np.float32]) -> Array:
         old = self.reader.size
         if old == self.size:
             return np.stack([sample["mask"] for sample in samples])
-        if points is not None:
-            return maskkit.rasterize(points, self.size, self.reader.scheme)
         nearest = (np.arange(self.size) * 2 + 1) * old // (2 * self.size)
-        return np.stack([sample["mask"][np.ix_(nearest, nearest)] for sample in samples])
+        layouts = np.stack([sample["mask"][np.ix_(nearest, nearest)] for sample in samples])
+        if (drawn := has_points(points)).any():
+            layouts[drawn] = maskkit.rasterize(points[drawn], self.size, self.reader.scheme)
+        return layouts
+
+    def _points(self, sample: dict[str, Any]) -> NDArray[np.float32]:
+        if not self._drawable(sample):
+            return NO_POINTS
+        return maskkit.scale_points(sample["landmarks"], self.reader.size, self.size)
 
     def _drawable(self, sample: dict[str, Any]) -> bool:
         return "landmarks" in sample and self.reader.scheme.drawable
+
+    def _check_drawable(self) -> None:
+        """Look at the first row of each shard, whose rows have points all or none."""
+        first = 0
+        for entry in self.reader.entries:
+            if entry.rows and not self._drawable(self.reader[first]):
+                raise DataError(
+                    f"{self.reader.folder / entry.file}: augmentation.layouts draws layouts from landmarks, and its "
+                    f"rows have none to draw from (scheme {self.reader.scheme.name}); set augmentation.layouts=0"
+                )
+            first += entry.rows
 
     def _check(self, sample: dict[str, Any]) -> None:
         where = f"{self.reader.folder}, split {self.reader.split}, row {sample['id']}"
@@ -187,6 +209,13 @@ class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
                 f"{where}: {count} of its attributes are 1, and loss.cls = 'softmax' needs exactly one; "
                 "set loss.cls=binary for attributes that are independent"
             )
+
+
+def rows_identity(rows: RowsAtSize) -> str:
+    """Give a SHA-256 that changes with the rows, the scheme or the attribute names of a split, not with its place."""
+    dataset = rows.reader.dataset
+    content = [dataset.scheme.to_dict(), dataset.attribute_names, [entry.sha256 for entry in rows.reader.entries]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _as_batch(images: Array, c: Array, layouts: Array, fresh: Array | None = None) -> Batch:
@@ -238,7 +267,7 @@ def batches(rows: RowsAtSize, order: BatchOrder, workers: int = 0) -> Iterator[B
         num_workers=workers,
         # Fork copies open files and locks; a forkserver starts clean.
         multiprocessing_context="forkserver" if workers else None,
-        worker_init_fn=_leave_signals_to_the_parent if workers else None,
+        worker_init_fn=_follow_parent if workers else None,
         generator=torch.Generator(),  # keep the loader off the global random state
     )
     try:
@@ -254,7 +283,10 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _leave_signals_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches the whole process group; the parent wants its last batches before it stops its workers."""
+def _follow_parent(worker: int) -> None:
+    """Leave signals to the parent, and end with it."""
+    # Ctrl-C reaches the whole process group; the parent wants its last batches before it stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # torch looks whether the process it was forked from is alive, which is the server, and that waits for its workers.
+    threading.Thread(target=end_with_parent, daemon=True).start()

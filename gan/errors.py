@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 import maskkit
 
+# What torch, its allocators and its DataLoader say when memory is short; a killed worker has mostly taken too much.
+_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "DefaultCPUAllocator", "DataLoader worker")
+
 
 class GanError(maskkit.MaskkitError):
     """Anything `gan` refuses or cannot do; `str(error)` is fit to be shown to a person."""
@@ -34,6 +37,10 @@ class TrainingError(GanError):
     """Training that cannot go on, such as a loss that is not finite."""
 
 
+class NotFiniteError(TrainingError):
+    """A loss or a weight that is not finite; training cannot go on."""
+
+
 class LostProcessesError(TrainingError):
     """Another process that trains together with this one has ended or cannot be reached."""
 
@@ -48,9 +55,11 @@ class InputError(GanError):
 
 @contextmanager
 def explained(doing: str, way_out: str) -> Iterator[None]:
-    """Turn what torch cannot do (no memory left, a reading process that was killed) into a GanError."""
+    """Turn what torch cannot do into a GanError; with `way_out` where no memory was left or a reader was killed."""
     try:
         yield
     except RuntimeError as error:  # torch.OutOfMemoryError is one
         reason = (str(error).splitlines() or [type(error).__name__])[0].strip(" .")
-        raise GanError(f"{doing} failed: {reason}. If memory is short, {way_out}") from error
+        of_memory = any(words in str(error) for words in _OF_MEMORY)
+        advice = f". If memory is short, {way_out}" if of_memory else ""
+        raise GanError(f"{doing} failed: {reason}{advice}") from error

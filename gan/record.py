@@ -3,17 +3,26 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.checkpoint import Best, best_path, checkpoint_path, failed_path, remove_old
+from gan.checkpoint import Best, best_path, checkpoint_path, failed_path, remove_old, set_aside_later
+from gan.compute import Compute
+from gan.config import Settings
 from gan.data import RowsAtSize
-from gan.errors import RefusedByFirstError, TrainingError
+from gan.errors import NotFiniteError, RefusedByFirstError, TrainingError
 from gan.judging import Judge
 from gan.previews import Preview
 from gan.run_folder import Metrics, note_environment, prepare_folder
-from gan.trainer import NotFiniteError, Trainer
+from gan.trainer import Trainer
 from maskkit.errors import MaskkitError, MissingExtraError
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+
+
+def check_recordable(rows: RowsAtSize, settings: Settings, compute: Compute) -> None:
+    """Check what can be checked before there is a folder. Raises DataError, or maskkit's MissingExtraError."""
+    _summary_writer()
+    if settings.log.evaluate_every:
+        Judge(rows, settings, compute)
 
 
 class Record:
@@ -53,7 +62,7 @@ class Record:
         self.compute.in_first(self._save)
 
     def explain(self, error: NotFiniteError) -> TrainingError:
-        """Keep the state in which a loss became not finite, and give the error to raise, which says where that lies."""
+        """Keep the state in which a value became not finite, and give the error to raise, which says where it lies."""
         return self.compute.in_first(lambda: self._explain(error)) or RefusedByFirstError(str(error))
 
     def _open(self, rows: RowsAtSize) -> None:
@@ -63,6 +72,8 @@ class Record:
         self.preview = Preview(rows, settings)
         self.judge = Judge(rows, settings, self.compute) if self.log.evaluate_every else None
         prepare_folder(self.run, settings)  # when resuming too: the shards may have moved
+        if self._saved_step is not None:
+            set_aside_later(self.run, self._saved_step)
         note_environment(self.run, step, self.compute)
         self.metrics = Metrics(self.run, step)
         # What TensorBoard has of later steps, which no checkpoint knows of, is no longer shown.
@@ -73,7 +84,7 @@ class Record:
         if self._saved_step != step:
             self._write(checkpoint_path(self.run, step))
             self._saved_step = step
-            remove_old(self.run, self.log.keep_checkpoints)
+            remove_old(self.run, self.log.keep_checkpoints, step)
 
     def _write(self, checkpoint: Path) -> None:
         # What leads up to a checkpoint is on the disk before it.

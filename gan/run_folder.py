@@ -22,7 +22,7 @@ FREE_ON_RESUME = (
     "data.shards", "data.workers", "log.checkpoint_every", "log.sample_every", "log.sample_columns", "log.sample_rows",
     "log.keep_checkpoints", "log.evaluate_every",
 )  # fmt: skip
-_CONFIG = "config.toml"
+_CONFIG, _METRICS = "config.toml", "metrics.jsonl"
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def note_environment(run: Path, step: int, compute: Compute) -> None:
     """Append what this start runs on to environment.json: a list with an entry for each start and resume."""
     path = run / "environment.json"
     try:
-        starts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        starts = json.loads(_content(path) or b"[]")
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error}); delete it to go on") from error
     if not isinstance(starts, list):
@@ -97,13 +97,15 @@ def library_versions() -> dict[str, str]:
 
 
 class Metrics:
-    """metrics.jsonl: one JSON object for each step, contents free of clocks so that equal runs have equal files."""
+    """metrics.jsonl: one JSON object for each step, contents free of clocks so that equal runs have equal files.
+
+    Raises RunError where it cannot be read.
+    """
 
     def __init__(self, run: Path, step: int) -> None:
         """Open for appending after `step`; lines of later steps, which no checkpoint knows of, are cut off."""
-        self.path = run / "metrics.jsonl"
-        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
-        kept = [line for line in lines if line.endswith(b"\n") and 0 < _step_of(line) <= step]
+        self.path = run / _METRICS
+        kept = [line for line in _lines(self.path) if 0 < _step_of(line) <= step]
         if len(kept) < step:
             log.warning(
                 "%s holds %d of the %d steps of the checkpoint; the others stay lost", self.path, len(kept), step
@@ -123,6 +125,25 @@ class Metrics:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def steps_noted(run: Path) -> int:
+    """Give the last step that a run's metrics know of, 0 where they know none. Raises RunError if unreadable."""
+    return max(map(_step_of, _lines(run / _METRICS)), default=0)
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Give the whole lines of a file, none where it is missing."""
+    return [line for line in _content(path).splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror or error}); move it away to go on") from error
 
 
 def _step_of(line: bytes) -> int:

@@ -138,7 +138,7 @@ def _be_member(rank: int, places: Places, work: Work, pipe: Connection) -> None:
     for number in SIGNALS:
         signal.signal(number, lambda number, frame: received.append(number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         pipe.send("ready")
         with places.taken(rank):
@@ -169,8 +169,8 @@ def _end_if_left_alone(members: list[_Member], done: threading.Event) -> None:
             return
 
 
-def _end_with_parent() -> None:
-    """End a spawned process whose first process was killed, even while it waits for that one."""
+def end_with_parent() -> None:
+    """Wait for the end of the process that asked for this one, and end too, whatever it waits for."""
     parent = parent_process()
     if parent is not None:
         parent.join()

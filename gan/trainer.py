@@ -1,25 +1,23 @@
 """A system with what its progress consists of, which is what a checkpoint holds."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from gan.averaging import Average
 from gan.checkpoint import Best, Checkpoint
 from gan.compute import Compute
 from gan.config import Settings
 from gan.data import Batch, DataDescription, RowsAtSize
-from gan.errors import TrainingError
+from gan.errors import NotFiniteError
 from gan.run_folder import library_versions
 from gan.schedule import Plan
 from gan.systems import build_system
-
-
-class NotFiniteError(TrainingError):
-    """A loss that is not finite; training cannot go on."""
 
 
 class Trainer:
@@ -36,9 +34,13 @@ class Trainer:
         self.best: Best | None = None
 
     def prepare(self, rows: RowsAtSize, on_step: Callable[[int, int], None]) -> bool:
-        """Do what the system wants done before the first step; give whether there was anything."""
+        """Do what the system wants done before the first step; give whether there was anything.
+
+        Raises NotFiniteError.
+        """
         did = self.system.prepare(rows, on_step)
         self.compute.same_everywhere(self.system.networks.values())
+        self._check_finite({name: value.item() for name, value in self._largest_weights().items()}, "before step 1")
         return did
 
     def rates(self) -> dict[str, float]:
@@ -53,16 +55,16 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = rates[f"lr/{name}"]
         on_device = self.system.train_round(self._counted(stream), self.noise)
+        # The losses are of the weights before their last step, so the weights are looked at too.
+        weights = self._largest_weights()
         # One transfer for all of them: each would wait for the device.
-        values = self.compute.mean(torch.stack(list(on_device.values()))).tolist()
-        losses: dict[str, float] = dict(zip(on_device, values, strict=True))
+        values = self.compute.mean(torch.stack([*on_device.values(), *weights.values()])).tolist()
+        seen: dict[str, float] = dict(zip([*on_device, *weights], values, strict=True))
         self.step += 1
-        for name, value in losses.items():
-            if not math.isfinite(value):
-                raise NotFiniteError(f"{name} is {value} at step {self.step}")
+        self._check_finite(seen, f"at step {self.step}")
         for average in self.averages.values():
             average.update(self.step)
-        return losses
+        return {name: seen[name] for name in on_device}
 
     def generating(self) -> AbstractContextManager[None]:
         """Let the system generate with the weights that are meant for it: the averaged ones if there are any."""
@@ -90,6 +92,16 @@ class Trainer:
         checkpoint.fill(self.system.networks, averages, self.system.optimisers)
         checkpoint.fill_noise(self.noise)
         self.step, self.batches_used, self.best = checkpoint.step, checkpoint.batches, checkpoint.best
+
+    def _largest_weights(self) -> dict[str, Tensor]:
+        """Give the largest absolute weight of each network on the device; it is finite if all of them are."""
+        networks = self.system.networks.items()
+        return {f"a weight of {name}": get_total_norm(network.parameters(), math.inf) for name, network in networks}
+
+    def _check_finite(self, values: Mapping[str, float], when: str) -> None:
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise NotFiniteError(f"{name} is {value} {when}")
 
     def _counted(self, stream: Iterator[Batch]) -> Iterator[Batch]:
         for batch in stream:

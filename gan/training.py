@@ -1,25 +1,28 @@
 """The training loop: batches in, steps counted, learning rates, logs, pictures, checkpoints; it knows no loss."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gan.checkpoint import Checkpoint, checkpoint_path, checkpoint_paths, load_newest
+from gan.checkpoint import Checkpoint, best_path, checkpoint_path, checkpoint_paths, load_newest
 from gan.compute import Compute
 from gan.config import Settings
 from gan.data import Batch, BatchOrder, DataDescription, RowsAtSize, batches
 from gan.device import most_memory
-from gan.errors import RunError, SettingsError, explained
+from gan.errors import NotFiniteError, RunError, SettingsError, explained
 from gan.processes import computing
-from gan.record import Record
-from gan.run_folder import check_resumable, check_startable, read_settings
+from gan.record import Record, check_recordable
+from gan.run_folder import check_resumable, check_startable, read_settings, steps_noted
 from gan.schedule import Plan
 from gan.spawning import Stop
-from gan.trainer import NotFiniteError, Trainer
+from gan.trainer import Trainer
 
 WAY_OUT = "take a smaller schedule.batch, data.size or width, or fewer data.workers; what was saved can be resumed"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def set_up(compute: Compute, request: Request) -> Job:
     plan = Plan(settings.schedule, order.batches_per_epoch)
     last = plan.last_step(request.steps, request.epochs)
     found = compute.from_first(lambda: _find_start(request, rows.description, last))
+    compute.in_first(lambda: check_recordable(rows, settings, compute))
     trainer = Trainer(settings, rows.description, plan, compute)
     if found:
         trainer.restore(found)
@@ -192,13 +196,34 @@ def _find_start(request: Request, data: DataDescription, last: int) -> Checkpoin
     if not request.resume:
         check_startable(run)
         return None
-    check_resumable(run, read_settings(run), request.settings)
+    stored = read_settings(run)
+    check_resumable(run, stored, request.settings)
     if not checkpoint_paths(run):
+        _check_nothing_lost(run, stored.log.checkpoint_every)
         return None
     found = load_newest(run)
     check_resumable(found.path, found.settings, request.settings)
-    if found.data != data:
+    if found.data.summary() != data.summary() or found.data.scheme != data.scheme:
         raise RunError(f"{run} was trained on other data: {found.data.summary()}; the shards hold {data.summary()}")
+    if found.data.rows_sha256 not in ("", data.rows_sha256):  # checkpoints of old do not say
+        raise RunError(
+            f"{run} was trained on other photos: the {data.rows} train rows of {request.shards} are not those that "
+            f"{found.path.name} has learned from; name the run's own shards, wherever they lie, or start another run"
+        )
     if found.step > last:
         raise RunError(f"{run} has already made {found.step} steps, more than the {last} asked for")
     return found
+
+
+def _check_nothing_lost(run: Path, checkpoint_every: int) -> None:
+    """Check that a run without checkpoints ended before its first was due, so that it can begin again."""
+    steps = steps_noted(run)
+    if steps > checkpoint_every:
+        best = best_path(run)
+        copy = f"copy {best.name} to step-N.pt, N being its step, " if best.exists() else "put one back "
+        raise RunError(
+            f"{run} has made {steps} steps and holds no checkpoint in {best.parent.name} to go on from; {copy}"
+            "or start another run"
+        )
+    if steps:
+        log.warning("%s has made %d steps and holds no checkpoint; it begins again", run, steps)

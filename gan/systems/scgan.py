@@ -1,5 +1,6 @@
 """SCGAN: its networks, optimisers and training round (SCGAN paper, Table 2 and Algorithm 1)."""
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from gan import losses
 from gan.compute import Compute
 from gan.config import Settings
 from gan.data import Batch, BatchOrder, DataDescription, RowsAtSize, batches, one_hot
+from gan.errors import NotFiniteError
 from gan.networks import (
     AllAtOnceGenerator,
     Critic,
@@ -64,7 +66,8 @@ class SCGAN:
     def prepare(self, rows: RowsAtSize, on_step: Callable[[int, int], None]) -> bool:
         """Train a frozen segmentor on real rows before the first round; give whether there was anything to do.
 
-        `on_step` gets the batches done and their number (SCGAN paper, Figure 8: pre-trained and frozen).
+        `on_step` gets the batches done and their number (SCGAN paper, Figure 8: pre-trained and frozen). Raises
+        NotFiniteError.
         """
         if self.S is None or self.settings.segmentor.training != "frozen":
             return False
@@ -73,7 +76,13 @@ class SCGAN:
         self.S.requires_grad_(True)
         order = BatchOrder(len(rows), self.settings.schedule.batch, self.settings.seed)
         for done, real in enumerate(islice(batches(rows, order, self.settings.data.workers), last), 1):
-            self._descend(self.S, optimiser, self.segmentor_losses(self.share(real)))
+            found = self._descend(self.S, optimiser, self.segmentor_losses(self.share(real)))
+            loss = self.compute.mean(found["loss_s/seg"]).item()
+            if not math.isfinite(loss):
+                raise NotFiniteError(
+                    f"loss_s/seg is {loss} at batch {done} of {last} that the segmentor learns from before step 1; "
+                    "nothing is kept. Start again with a smaller optimiser.lr_s or look at the data"
+                )
             on_step(done, last)
         self.S.requires_grad_(False)
         return True

@@ -105,9 +105,13 @@ def test_a_users_copy_is_neither_taken_nor_deleted(run: Path) -> None:
     assert [path.name for path in checkpoint_paths(run)] == ["step-1000000.pt", "step-000040.pt", "step-000020.pt"]
     for step in (41, 42, 43):
         shutil.copy(folder / "step-000020.pt", folder / f"step-{step:06d}.pt")
-    remove_old(run, keep=3)
+    remove_old(run, keep=3, step=43)
     left = {path.name for path in folder.iterdir()}
-    assert {"step-000200-good.pt", "step-copy.pt", "step-99.pt.pt", "step-000043.pt"} <= left and len(left) == 6
+    assert {"step-000200-good.pt", "step-copy.pt", "step-99.pt.pt", "step-1000000.pt"} <= left
+    assert left - {path.name for path in checkpoint_paths(run)} == {
+        "step-000200-good.pt", "step-copy.pt", "step-99.pt.pt",
+    }  # fmt: skip
+    assert [load_checkpoint(path).path.stem[-2:] for path in checkpoint_paths(run)[1:]] == ["43", "42", "41"]
 
 
 def test_a_checkpoint_cut_short_is_passed_over(run: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -152,3 +156,24 @@ def test_missing_places(tmp_path: Path) -> None:
 
 def test_the_segmentor_of_a_run(run: Path) -> None:
     assert load_segmentor(run)(torch.zeros(2, 3, 32, 32)).shape == (2, 7, 32, 32)
+
+
+def test_a_checkpoint_that_was_passed_over_does_not_displace_a_new_one(
+    run: Path, drawn_shards: Path, small_settings: Settings
+) -> None:
+    newest = checkpoint_paths(run)[0]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    log = small_settings.log.model_copy(update={"keep_checkpoints": 1})
+    settings = small_settings.model_copy(update={"log": log})
+    assert fit(drawn_shards, run, settings, steps=22, resume=True, device="cpu").step == 22
+    assert [path.name for path in checkpoint_paths(run)] == ["step-000022.pt"] and load_newest(run).step == 22
+    assert (run / "checkpoints/passed-over-step-000040.pt").stat().st_size == 1000
+
+
+def test_a_checkpoint_of_old_that_does_not_name_its_photos_goes_on(
+    run: Path, drawn_shards: Path, small_settings: Settings
+) -> None:
+    edit(checkpoint_paths(run)[0], lambda content: content["data"].pop("rows_sha256"))
+    assert load_generator(run).about.data.rows_sha256 == ""
+    assert fit(drawn_shards, run, small_settings, steps=41, resume=True, device="cpu").step == 41
+    assert load_newest(run).data.rows_sha256

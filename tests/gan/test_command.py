@@ -160,3 +160,13 @@ def test_a_missing_torch_is_a_sentence(call: Call, monkeypatch: pytest.MonkeyPat
 def test_help_and_import_load_no_torch() -> None:
     code = "import sys, gan, cli.gan_command; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_rank_counts_only_under_torchrun(
+    call: Call, drawn_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    status, out, _ = call(
+        "fit", drawn_shards, "--out", tmp_path / "run", "--preset", "tiny", *SETS, "--steps", "1", "--json"
+    )
+    assert status == 0 and json.loads(out)["step"] == 1

@@ -68,6 +68,8 @@ def test_precision_may_be_written_as_a_number() -> None:
         ("schedule.batch=many", "schedule.batch = 'many': input should be a valid integer"),
         ("loss.lambda_gp=nan", "loss.lambda_gp = nan"),
         ("optimiser.lr_g=inf", "optimiser.lr_g = inf"),
+        ("optimiser.lr_g=1e39", "optimiser.lr_g = 1e+39: input should be less than or equal to 1"),
+        ("data.shards=elsewhere", "--set data.shards=elsewhere: the shards are no setting to choose but the command's"),
         ("segmentor.training=frozen", "a frozen segmentor needs pretraining of at least 1"),
         ("segmentor.pretraining=5", "training joint with pretraining = 5"),
         ("compute.precision=16", "compute.precision = '16': input should be '32', 'bf16' or '64'"),
@@ -104,3 +106,10 @@ def test_missing_file_and_unknown_preset(tmp_path: Path) -> None:
         load_settings(tmp_path / "nothing.toml")
     with pytest.raises(SettingsError, match="no preset 'huge'; there are paper, release, best, tiny"):
         load_preset("huge")
+
+
+def test_evaluating_needs_a_segmentor() -> None:
+    with pytest.raises(SettingsError) as error:
+        load_preset("tiny", ["log.evaluate_every=5", "segmentor.training=none"])
+    assert "tiny with --set: log.evaluate_every = 5, and" in str(error.value)
+    assert str(error.value).endswith("no segmentor to evaluate with; set log.evaluate_every=0")

@@ -1,5 +1,10 @@
 """Shards to batches: sizes, order, resuming, workers, refusals."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from itertools import islice
 from pathlib import Path
 
@@ -189,3 +194,80 @@ def test_a_worker_killed_while_it_hands_over_a_batch(
     monkeypatch.setattr(DataLoader, "__iter__", killed)
     with pytest.raises(RuntimeError, match="DataLoader worker was killed"):
         next(batches(RowsAtSize(drawn_shards, "train", 32), BatchOrder(40, 4, 0)))
+
+
+def write_mixed_shards(folder: Path) -> Path:
+    """Two train shards of two rows each, the first with points and the second without."""
+    folder.mkdir()
+    dataset = Dataset(maskkit.load_scheme("scgan"), 64, ("a", "b", "c", "d", "e"), {}, {}, {})
+    for number in range(2):
+        rows = [drawn_row(2 * number + i, 64) for i in range(2)]
+        for row in rows:
+            row.landmarks = None if number else row.landmarks
+        dataset.shards.append(write_shard(folder, f"train-{number:05d}.h5", rows, dataset, ("hog",)))
+    dataset.complete = True
+    dataset.write(folder)
+    return folder
+
+
+def test_a_row_does_not_depend_on_those_beside_it(tmp_path: Path) -> None:
+    shards = write_mixed_shards(tmp_path / "shards")
+    rows = RowsAtSize(shards, "train", 32)
+    alone = torch.cat([rows.read([i]).s_idx for i in range(4)])
+    assert torch.equal(rows.read(range(4)).s_idx, alone)
+    mirrored = RowsAtSize(shards, "train", 32, load_preset("tiny", ["augmentation.mirror=true"]))
+    chosen = np.random.default_rng([0, 3, 1]).random(4) < 0.5
+    assert chosen[:2].any() and chosen[2:].any() and not chosen.all()
+    found = mirrored.read_training(NumberedRows(3, [0, 1, 2, 3]))
+    for i, turned in enumerate(chosen):
+        expected = alone[i].numpy()
+        if turned and i < 2:
+            there = maskkit.scale_points(rows.reader[i]["landmarks"], 64, 32)
+            expected = maskkit.rasterize(maskkit.mirror_points(there, 32), 32)
+        elif turned:
+            expected = maskkit.mirror_label_map(expected, rows.reader.scheme)
+        assert np.array_equal(found.s_idx[i], expected), i
+
+
+def test_every_shard_must_have_what_fresh_layouts_are_drawn_from(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train-00001\.h5: .*its rows have none to draw from"):
+        RowsAtSize(write_mixed_shards(tmp_path / "shards"), "train", 64, AUGMENTED)
+
+
+READING = """
+import sys
+from gan.data import BatchOrder, RowsAtSize, batches
+if __name__ == "__main__":
+    stream = batches(RowsAtSize(sys.argv[1], "train", 32), BatchOrder(40, 4, 0), workers=2)
+    next(stream)
+    import multiprocessing, time
+    print(*[process.pid for process in multiprocessing.active_children()], flush=True)
+    time.sleep(60)
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed(drawn_shards: Path, tmp_path: Path) -> None:
+    script = tmp_path / "reading.py"
+    script.write_text(READING)
+    reader = subprocess.Popen([sys.executable, script, drawn_shards], stdout=subprocess.PIPE, text=True)
+    assert reader.stdout
+    workers = [int(number) for number in reader.stdout.readline().split()]
+    assert len(workers) == 2 and all(map(alive, workers))
+    reader.kill()
+    reader.wait()  # not for the end of its output, which the workers hold too
+    reader.stdout.close()
+    deadline = time.monotonic() + 20
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    left = [worker for worker in workers if alive(worker)]
+    for worker in left:
+        os.kill(worker, signal.SIGKILL)
+    assert not left
+
+
+def alive(number: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

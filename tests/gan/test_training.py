@@ -4,7 +4,8 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from gan import record, trainer
 from gan.checkpoint import checkpoint_paths, load_checkpoint
 from gan.config import Settings, load_preset
 from gan.data import RowsAtSize
-from gan.errors import DataError, GanError, RunError, SettingsError, TrainingError
+from gan.errors import DataError, GanError, NotFiniteError, RunError, TrainingError
 from gan.evaluation import evaluate, mean_iou
 from gan.loading import load_generator, load_segmentor
 from gan.systems.scgan import SCGAN
 from gan.training import fit
+from maskkit.errors import MissingExtraError
 from tests.drawn import write_drawn_shards
 from tests.gan.conftest import SMALL
 
@@ -62,6 +64,43 @@ def test_resume_needs_a_run_and_its_data(
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     with pytest.raises(RunError, match=r"40 rows at 32 pixels.* the shards hold 12 rows"):
         fit(other, run, small_settings, steps=50, resume=True)
+    others = write_drawn_shards(tmp_path / "others", {"test": 1, "train": 40, "val": 8})
+    with pytest.raises(
+        RunError, match=r"on other photos: the 40 train rows of .*others are not those that step-000040"
+    ):
+        fit(others, run, small_settings, steps=50, resume=True)
+    moved = Path(shutil.copytree(drawn_shards, tmp_path / "moved"))
+    assert fit(moved, run, small_settings, steps=41, resume=True, device="cpu").step == 41
+
+
+def test_a_run_that_has_lost_its_checkpoints_is_not_begun_again(
+    small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    for path in checkpoint_paths(run):
+        path.unlink()
+    before = (run / "metrics.jsonl").read_bytes()
+    with pytest.raises(RunError, match=r"made 40 steps and holds no checkpoint in checkpoints to go on from; put one"):
+        fit(drawn_shards, run, small_settings, steps=50, resume=True, device="cpu")
+    (run / "checkpoints/best.pt").touch()
+    with pytest.raises(RunError, match=r"copy best\.pt to step-N\.pt"):
+        fit(drawn_shards, run, small_settings, steps=50, resume=True, device="cpu")
+    assert (run / "metrics.jsonl").read_bytes() == before
+    # Killed before its first checkpoint at step 20, it has nothing to lose.
+    (run / "metrics.jsonl").write_bytes(b"".join(before.splitlines(keepends=True)[:19]))
+    assert fit(drawn_shards, run, small_settings, steps=1, resume=True, device="cpu").step == 1
+    assert "has made 19 steps and holds no checkpoint; it begins again" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "environment.json"])
+def test_a_folder_in_a_files_place_is_a_sentence(
+    name: str, small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    (run / name).unlink()
+    (run / name).mkdir()
+    with pytest.raises(RunError, match=rf"{name} cannot be read \(Is a directory\); move it away"):
+        fit(drawn_shards, run, small_settings, steps=41, resume=True, device="cpu")
 
 
 def test_a_stop_before_the_first_step_can_be_resumed(
@@ -183,14 +222,62 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     assert [path.name for path in checkpoint_paths(run)] == ["step-000002.pt"] and kept.exists()
 
 
-def test_evaluating_needs_a_segmentor_and_rows(drawn_shards: Path, tmp_path: Path) -> None:
-    settings = load_preset("tiny", [*SMALL, "log.evaluate_every=5", "segmentor.training=none"])
-    with pytest.raises(SettingsError, match=r"log\.evaluate_every = 5, and .* no segmentor .*evaluate_every=0"):
-        fit(drawn_shards, tmp_path / "run", settings, steps=1, device="cpu")
+@pytest.mark.parametrize("begin", [fit, gan.dry_run])
+def test_a_start_and_its_rehearsal_refuse_the_same(
+    begin: Callable[..., object], drawn_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shards = write_drawn_shards(tmp_path / "shards", {"train": 6, "val": 1})
     with pytest.raises(DataError, match=r"at least 2 rows in val, and there is 1.*evaluate_every=0"):
-        fit(shards, tmp_path / "run", load_preset("tiny", [*SMALL, "log.evaluate_every=5"]), steps=1, device="cpu")
+        begin(shards, tmp_path / "run", load_preset("tiny", [*SMALL, "log.evaluate_every=5"]), steps=1, device="cpu")
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtraError, match="tensorboard"):
+        begin(drawn_shards, tmp_path / "run", load_preset("tiny", SMALL), steps=1, device="cpu")
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_are_not_finite_are_not_saved(
+    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last step spoils them, after its losses were taken."""
+    train_round = SCGAN.train_round
+
+    def spoil(self: SCGAN, batches: Iterator[Any], noise: torch.Generator) -> dict[str, torch.Tensor]:
+        losses = train_round(self, batches, noise)
+        with torch.no_grad():
+            next(self.D.parameters()).view(-1)[3] = float("inf")
+        return losses
+
+    monkeypatch.setattr(SCGAN, "train_round", spoil)
+    with pytest.raises(TrainingError, match=r"a weight of D is inf at step 1; the state is kept in .*failed-step-0000"):
+        fit(drawn_shards, tmp_path / "run", small_settings, steps=1, device="cpu")
+    assert checkpoint_paths(tmp_path / "run") == []
+
+
+def test_a_segmentor_that_is_prepared_in_vain_is_not_saved(drawn_shards: Path, tmp_path: Path) -> None:
+    settings = load_preset("tiny", [*SMALL, "segmentor.training=frozen", "segmentor.pretraining=4"])
+    rates = settings.optimiser.model_copy(update={"lr_s": 1e30})
+    settings = settings.model_copy(update={"optimiser": rates})
+    with pytest.raises(NotFiniteError, match=r"loss_s/seg is \S+ at batch \d of 4 .*; nothing is kept.* smaller"):
+        fit(drawn_shards, tmp_path / "run", settings, steps=1, device="cpu")
+    assert not list((tmp_path / "run/checkpoints").iterdir())
+
+
+def test_memory_is_blamed_only_where_it_was_short(
+    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words, blamed in {
+        "value cannot be converted to type float without overflow": False,
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory": True,
+        "CUDA out of memory. Tried to allocate 9 GiB": True,
+    }.items():
+
+        def fail(*arguments: object, words: str = words) -> None:
+            raise RuntimeError(words)
+
+        monkeypatch.setattr(trainer, "build_system", fail)
+        with pytest.raises(GanError) as error:
+            fit(drawn_shards, tmp_path / "run", small_settings, device="cpu")
+        assert words in str(error.value) and ("memory is short" in str(error.value)) == blamed
 
 
 def test_evaluation_in_training_is_that_of_the_finished_run(drawn_shards: Path, tmp_path: Path) -> None:
