@@ -1,0 +1,62 @@
+"""A folder of results that is whole or not there, and names from data sets that may become file names."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from maskkit.dataset import FILE_NAME
+from maskkit.errors import OutputError
+from maskkit.files import make_folder, refuse_existing, sync_folder
+
+MANIFEST = "export.json"
+LONGEST_NAME = 200  # bytes of one part of a path; file systems end at 255, and endings are added
+
+
+@contextmanager
+def whole_folder(out: Path, overwrite: bool) -> Iterator[Path]:
+    """A partial folder to fill, which takes the name `out` when all went well and is removed when not.
+
+    A kill leaves no folder that looks whole. Shards are synced as they are written; the thousands of pictures of an
+    export are not, so one made in the minute before a power cut is to be made again.
+    Raises OutputError where `out` is occupied; with `overwrite` it is replaced if it is an export or a data set.
+    """
+    refuse_existing(out, overwrite)
+    marked = any((out / name).is_file() for name in (MANIFEST, FILE_NAME))
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file, and a folder is to be made; give another name")
+    if out.is_dir() and any(out.iterdir()) and not marked:
+        raise OutputError(f"{out} is neither an export nor a data set and is not replaced; give another name")
+    partial, replaced = (out.with_name(f".{out.name}.{state}") for state in ("partial", "replaced"))
+    try:
+        make_folder(out.parent)
+        for left in (partial, replaced):
+            shutil.rmtree(left, ignore_errors=True)
+        partial.mkdir()
+        yield partial
+        if out.exists():
+            out.rename(replaced)
+        partial.rename(out)
+        sync_folder(out.parent)
+    except OSError as error:
+        raise OutputError(f"{out} could not be written: {error.strerror or error}") from error
+    finally:
+        for left in (partial, replaced):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def file_names(ids: list[str], source: str) -> list[str]:
+    """A name without ending for the files of each row: its id's, or all the whole ids where two share a name.
+
+    Raises OutputError for an id that would lead out of the folder or that no file system takes.
+    """
+    for one in ids:
+        path = PurePosixPath(one)
+        fits = all(part != ".." and len(part.encode()) <= LONGEST_NAME for part in path.parts)
+        if not path.parts or path.is_absolute() or not fits or "\\" in one or not one.isprintable():
+            raise OutputError(f"{source}: the id {one[:80]!r} cannot be a file's name, so this row cannot be exported")
+    stems = [str(PurePosixPath(one).with_suffix("")) for one in ids]
+    names = stems if len(set(stems)) == len(stems) else [str(PurePosixPath(one)) for one in ids]
+    if len(set(names)) < len(names):
+        raise OutputError(f"{source}: two rows have the same id; `maskkit verify` tells which")
+    return names

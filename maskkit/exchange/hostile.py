@@ -1,0 +1,84 @@
+"""HDF5 and MATLAB files from strangers: what they may be made of, checked before memory is taken."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from maskkit.errors import ExchangeError, MissingExtraError
+
+LARGEST_ROW = 1 << 26  # bytes of one row, and of one chunk
+LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
+LARGEST_MATLAB = 1 << 28
+LARGEST_VARIABLE = 1 << 26
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading; ExchangeError where it is none."""
+    try:
+        return h5py.File(path, "r")
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = "no such file" if not path.exists() else "not an HDF5 file that can be read"
+        raise ExchangeError(f"{path}: {reason}") from error
+
+
+def checked_dataset(file: h5py.File, name: str, *dimensions: int) -> h5py.Dataset:
+    """A data set of numbers that holds its own data and claims no more than the file can hold; else ExchangeError."""
+    path = file.filename
+    try:
+        inside = isinstance(file.get(name, getlink=True), h5py.HardLink) and isinstance(file[name], h5py.Dataset)
+        if not inside or file[name].is_virtual or file[name].external:
+            raise ExchangeError(f"{path}: {name} is missing or does not hold its own data; such files are refused")
+        dataset = file[name]
+        if dataset.dtype.kind not in "fiu" or dataset.ndim not in dimensions:
+            raise ExchangeError(f"{path}: {name} is {dataset.dtype} {dataset.shape}, not numbers of {dimensions} axes")
+        row = int(np.prod(dataset.shape[1:], dtype=object)) * dataset.dtype.itemsize
+        chunk = int(np.prod(dataset.chunks or (1,), dtype=object)) * dataset.dtype.itemsize
+        if max(row, chunk) > LARGEST_ROW or row * dataset.shape[0] > LARGEST_RATIO * Path(path).stat().st_size:
+            raise ExchangeError(f"{path}: {name} claims the shape {dataset.shape}, which this file cannot hold")
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise ExchangeError(f"{path}: {name} cannot be read ({error})") from error
+    return dataset
+
+
+def read_matlab(path: Path, name: str) -> NDArray[Any]:
+    """One numeric variable of a MATLAB 5 file; ExchangeError where it is missing, too large or something else."""
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise MissingExtraError("scipy", "exchange", "reading MATLAB files") from error
+    _check_matlab(path)
+    try:
+        value = loadmat(path, variable_names=[name]).get(name)
+    except Exception as error:  # scipy's parser raises whatever its input leads it into
+        raise ExchangeError(f"{path}: not a MATLAB 5 file that can be read ({error})") from error
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+        raise ExchangeError(f"{path}: there are no numbers under the name {name}")
+    return value
+
+
+def _check_matlab(path: Path) -> None:
+    """Raise ExchangeError for a file whose elements claim, once unpacked, more memory than such tables need."""
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_MATLAB:
+            raise ExchangeError(f"{path}: {size:,} bytes, and at most {LARGEST_MATLAB:,} are read")
+        with path.open("rb") as file:
+            order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
+            if order is None:
+                raise ExchangeError(f"{path}: not a MATLAB 5 file (save it with -v7, not -v7.3)")
+            while len(tag := file.read(8)) == 8:
+                kind, length = struct.unpack(f"{order}II", tag)
+                start = file.tell()
+                packed = file.read(min(length, 4096)) if kind == 15 else b""
+                inner = zlib.decompressobj().decompress(packed, 8) if packed else tag
+                if len(inner) < 8 or struct.unpack(f"{order}II", inner)[1] > LARGEST_VARIABLE:
+                    raise ExchangeError(f"{path}: a variable is larger than the {LARGEST_VARIABLE:,} bytes allowed")
+                file.seek(start + length)
+    except (OSError, zlib.error) as error:
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else "damaged"
+        raise ExchangeError(f"{path}: {reason}") from error

@@ -1,0 +1,85 @@
+"""Photos and label maps as PNG, the layout that most projects read: SPLIT/images/NAME.png, SPLIT/masks/NAME.png."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from maskkit.errors import ImageError
+from maskkit.exchange.outgoing import Outgoing, SampleTable
+from maskkit.images import DECODER_ERRORS, LARGEST_PIXELS
+from maskkit.raster import LabelMap
+from maskkit.regions import RegionScheme
+
+
+def write(outgoing: Outgoing, folder: Path, palette: bool) -> None:
+    """Write every photo as RGB PNG and every label map as palette or grey PNG; both hold the class numbers."""
+    with SampleTable(folder, outgoing) as table:
+        for split in outgoing.splits:
+            for sample in outgoing.samples(split):
+                for kind, array in (("images", sample.image), ("masks", sample.mask)):
+                    path = folder / split / kind / f"{sample.name}.png"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(encode_png(array, outgoing.scheme if palette and kind == "masks" else None))
+                table.add(sample)
+
+
+def encode_png(array: NDArray[np.uint8], scheme: RegionScheme | None = None) -> bytes:
+    """One picture or label map as the bytes of a PNG; with `scheme` as palette PNG in its colours."""
+    image = Image.fromarray(array)
+    if scheme is not None:
+        image.putpalette(scheme.palette.tobytes())  # turns the grey picture into a palette picture
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def read_label_map(path: Path, scheme: RegionScheme) -> LabelMap:
+    """Read a label map of `scheme` from a PNG: uint8 (H, W).
+
+    Palette and grey pictures hold class numbers; RGB ones the scheme's colours, each pixel exactly one of them. Raises
+    ImageError with the file and the value for anything else, before decoding where the header tells that it is large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's of large pictures; the limit below is stricter
+            with Image.open(path, formats=("PNG",)) as image:
+                if image.width * image.height > LARGEST_PIXELS:
+                    raise ImageError(
+                        f"{path}: {image.width} x {image.height} pixels are more than the {LARGEST_PIXELS:,} allowed"
+                    )
+                image.load()
+                mode, array = image.mode, np.asarray(image)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path}: not a PNG") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path}: more pixels than the {LARGEST_PIXELS:,} allowed") from error
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror or error}") from error
+    except DECODER_ERRORS as error:
+        raise ImageError(f"{path}: broken picture ({error})") from error
+    if mode == "RGB":
+        return _from_colors(array, scheme, path)
+    if mode not in ("P", "L", "1") and not mode.startswith("I"):
+        raise ImageError(f"{path}: a label map is a palette, grey or RGB picture, and this one is {mode}")
+    if array.max() >= len(scheme):
+        raise ImageError(f"{path}: the value {array.max()} is outside of the classes 0 to {len(scheme) - 1}")
+    return array.astype(np.uint8)
+
+
+def _from_colors(array: NDArray[np.uint8], scheme: RegionScheme, path: Path) -> LabelMap:
+    weights = np.array([1 << 16, 1 << 8, 1])
+    codes, pixels = scheme.palette.astype(np.int64) @ weights, array.astype(np.int64) @ weights
+    if len(set(codes.tolist())) < len(codes):
+        raise ImageError(f"{path}: it holds colours, and two classes of {scheme.name} have the same colour")
+    order = np.argsort(codes)
+    labels = order[np.searchsorted(codes[order], pixels).clip(max=len(codes) - 1)]
+    wrong = np.argwhere(codes[labels] != pixels)
+    if len(wrong):
+        y, x = wrong[0].tolist()
+        color = ", ".join(map(str, array[y, x].tolist()))
+        raise ImageError(f"{path}: the colour ({color}) at x {x}, y {y} is none of {scheme.name}'s")
+    return np.asarray(labels, dtype=np.uint8)
