@@ -1,44 +1,63 @@
 """One face from wherever a user has it - a photo, a point file or a row of a shard - on a square grid."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from maskkit.aligned import ALIGNED_EYES, ALIGNED_SIZE, CROP
+from maskkit.aligned import CROP
+from maskkit.alignment import Alignment, move_picture
 from maskkit.detection import find_face
-from maskkit.errors import DetectionError, ShardError
+from maskkit.errors import DetectionError, PointsError, ShardError
 from maskkit.images import SUFFIXES as IMAGE_SUFFIXES
-from maskkit.images import Crop
-from maskkit.landmarks import Points, check_points, eye_centres, scale_points
+from maskkit.images import Picture, resize
+from maskkit.landmarks import Points, check_points, mirror_points, scale_points
 from maskkit.point_files import SUFFIXES as POINT_SUFFIXES
 from maskkit.point_files import read_points
 from maskkit.shards import Shard
+from maskkit.similarity import EYES_AND_NOSE, Matrix, fit_similarity, move_points
 
 SHARD_ROW = re.compile(r"(?P<file>.+\.h5)#(?P<row>[0-9]{1,9})")
+MIRROR_PREFIX = "mirror:"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A face on a square grid: points float32 (68, 2) and, unless it came from a point file, its photo (H, H, 3)."""
+
+    points: Points
+    image: Picture | None
 
 
 def read_layout(spec: str | Path, size: int) -> Points:
     """The points of one face on a `size` x `size` grid, float32 (68, 2).
 
     `spec` is a row of a shard (`OUT/train-00000.h5#12`), taken as it lies; or a point file or photo, whose face is
-    aligned by its eyes as CelebA's photos are. Of several faces in a photo the largest is taken. Raises a
-    MaskkitError that names `spec`.
+    aligned by its eyes as CelebA's photos are. Of several faces in a photo the largest is taken. `mirror:` before any
+    of them mirrors the face on the grid. Raises a MaskkitError that names `spec`.
     """
-    shard_row = SHARD_ROW.fullmatch(str(spec))
-    if shard_row:
-        return _shard_points(Path(shard_row["file"]), int(shard_row["row"]), size)
-    path = Path(spec)
-    suffix = path.suffix.lower()
-    if suffix in POINT_SUFFIXES:
-        points = read_points(path)
-    elif suffix in IMAGE_SUFFIXES:
-        points = find_face(path)[1].points
-    else:
-        kinds = ", ".join((*POINT_SUFFIXES, *IMAGE_SUFFIXES))
-        raise DetectionError(f"{spec}: neither a shard row (OUT/train-00000.h5#12) nor a file ending in {kinds}")
-    return align_points(points, size, source=str(spec))
+    return read_face(spec, size).points
+
+
+def read_face(spec: str | Path, size: int, onto: Points | None = None) -> Layout:
+    """One face on a `size` x `size` grid, with its photo where there is one; `spec` as `read_layout` takes it.
+
+    With `onto`, points (68, 2) on that grid, every face is turned, scaled and shifted so that the points of its eyes
+    and nose come closest to those, and mirrored only then. Raises a MaskkitError that names `spec`.
+    """
+    name = str(spec)
+    if name.startswith(MIRROR_PREFIX):
+        face = read_face(name.removeprefix(MIRROR_PREFIX), size, onto)
+        image = None if face.image is None else np.ascontiguousarray(face.image[:, ::-1])
+        return Layout(mirror_points(face.points, size), image)
+    if shard_row := SHARD_ROW.fullmatch(name):
+        face = _shard_face(Path(shard_row["file"]), int(shard_row["row"]), size)
+        return face if onto is None else _moved(face, _onto(face.points, onto, name), size)
+    face = _free_face(Path(spec))
+    matrix = eye_alignment(face.points, size, name) if onto is None else _onto(face.points, onto, name)
+    return _moved(face, matrix, size)
 
 
 def align_points(points: ArrayLike, size: int, source: str = "the points") -> Points:
@@ -47,29 +66,47 @@ def align_points(points: ArrayLike, size: int, source: str = "the points") -> Po
     float32 (68, 2) in any pixels -> float32 (68, 2) on the `size` x `size` grid. Raises DetectionError where both
     eyes lie in one place.
     """
-    face = check_points(points, source).astype(np.float64)
-    matrix, shift = _similarity(eye_centres(face), ALIGNED_EYES, source)
-    height, width = ALIGNED_SIZE
-    crop = Crop.centred(height, width, CROP, size)
-    return crop.points((face @ matrix.T + shift).astype(np.float32))
+    return move_points(points, eye_alignment(points, size, source))
 
 
-def _similarity(
-    start: NDArray[np.float64], end: NDArray[np.float64], source: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The rotation, scale and shift that bring two points onto two others exactly."""
-    old, new = (complex(*(pair[1] - pair[0])) for pair in (start, end))
-    if abs(old) < 1e-6:
-        raise DetectionError(f"{source}: both eyes lie in one place, so the face cannot be aligned")
-    turn = new / old
-    matrix = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
-    return matrix, end[0] - matrix @ start[0]
+def eye_alignment(points: ArrayLike, size: int, source: str = "the points") -> Matrix:
+    """The similarity by which `align_points` moves a face, float64 (2, 3)."""
+    face = check_points(points, source)
+    try:
+        return Alignment.by_eyes(face, CROP, size).matrix
+    except PointsError as error:
+        raise DetectionError(f"{source}: {error}") from error
 
 
-def _shard_points(path: Path, row: int, size: int) -> Points:
+def _onto(points: Points, target: Points, source: str) -> Matrix:
+    return fit_similarity(points[EYES_AND_NOSE], check_points(target, "the target")[EYES_AND_NOSE], source)
+
+
+def _moved(face: Layout, matrix: Matrix, size: int) -> Layout:
+    """The face and its photo on the grid that a similarity leads to; beyond the photo its edge goes on."""
+    points = move_points(face.points, matrix)
+    if face.image is None:
+        return Layout(points, None)
+    return Layout(points, move_picture(face.image, matrix, size))
+
+
+def _free_face(path: Path) -> Layout:
+    """The face of a point file or photo in its own pixels."""
+    suffix = path.suffix.lower()
+    if suffix in POINT_SUFFIXES:
+        return Layout(read_points(path), None)
+    if suffix in IMAGE_SUFFIXES:
+        image, face = find_face(path)
+        return Layout(face.points, image)
+    kinds = ", ".join((*POINT_SUFFIXES, *IMAGE_SUFFIXES))
+    raise DetectionError(f"{path}: neither a shard row (OUT/train-00000.h5#12) nor a file ending in {kinds}")
+
+
+def _shard_face(path: Path, row: int, size: int) -> Layout:
     with Shard(path) as shard:
         if not shard.has_landmarks:
             raise ShardError(f"{path} holds no points, only masks")
         if row >= len(shard):
             raise ShardError(f"{path} has rows 0 to {len(shard) - 1}, and row {row} was asked for")
-        return scale_points(shard.read(row)["landmarks"], shard.size, size)
+        sample = shard.read(row)
+        return Layout(scale_points(sample["landmarks"], shard.size, size), resize(sample["image"], size))
