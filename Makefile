@@ -55,4 +55,6 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is missing or older. Try: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' || { echo "the packages could not be installed; is there a network, and room on the disk? Then run the same command again."; exit 1; }
+	@# facenet-pytorch asks for a torch and a NumPy long gone; without its wishes its MTCNN works. Builds do without it too.
+	@$(BIN)/python -m pip install --quiet --no-deps facenet-pytorch==2.6.0 || echo "facenet-pytorch could not be installed; MTCNN is left out"
 	@touch $(READY)

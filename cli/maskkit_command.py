@@ -1,13 +1,11 @@
 """The command `maskkit`: photos to points, masks, morphs and shards."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 import numpy as np
@@ -15,29 +13,26 @@ from rich.console import Console
 from rich.table import Table
 
 import maskkit
+from cli.maskkit_build import build_celeba, build_folder
+from cli.maskkit_exchange import export_command, import_command
+from cli.maskkit_inspect import inspect
+from cli.maskkit_morph import morph
+from cli.maskkit_options import as_json, face_option, overwrite_option, scheme_option
 from cli.shared import EXIT_FAILED, Advance, print_json, progress, run
-from maskkit.celeba import ATTRIBUTES, SPLIT_RULES
-from maskkit.detection import DETECTORS, find_face
+from maskkit.detection import FREE_DETECTORS, FaceChoice, choose
 from maskkit.doctor import examine
 from maskkit.errors import MaskkitError, OutputError
 from maskkit.files import make_folder, refuse_existing, write_atomically
 from maskkit.images import SUFFIXES as IMAGE_SUFFIXES
 from maskkit.point_files import SUFFIXES as POINT_SUFFIXES
 from maskkit.point_files import points_table
-from maskkit.sequences import check_output, write_frame_folder
 
 LARGEST_SIDE = 16384  # of a mask
-LARGEST_FRAME = 4096  # side of a film's frame
+
+Item = TypeVar("Item")
 
 EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
-ANY_FILE = click.Path(path_type=Path)
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
-scheme_option = click.option(
-    "--scheme", default="scgan", show_default=True, help="Region scheme: a name or a .json file."
-)
 
 
 def main() -> NoReturn:
@@ -51,75 +46,21 @@ def group() -> None:
     """Region masks from facial landmarks, morphs between faces, and packed data sets."""
 
 
-@group.command("build-celeba")
-@click.argument("root", type=FOLDER)
-@click.argument("out", type=FOLDER)
-@click.option("--size", default=128, show_default=True, help="Side of the stored photos and masks in pixels.")
-@click.option("--crop", default=178, show_default=True, help="Side of the square cut from the middle of each photo.")
-@click.option(
-    "--attributes", default=",".join(ATTRIBUTES), show_default=True, help="Attributes to keep, in this order."
-)
-@scheme_option
-@click.option("--detector", type=click.Choice(DETECTORS), default="auto", show_default=True)
-@click.option("--split", type=click.Choice(SPLIT_RULES), default="official", show_default=True)
-@click.option("--workers", type=click.IntRange(1), default=lambda: os.cpu_count() or 1, show_default="processors")
-@click.option("--shard-size", default=2048, show_default=True, help="Rows in each file.")
-@click.option("--limit", type=click.IntRange(1), help="Take only the first N photos by id.")
-@click.option("--max-skipped", type=click.FloatRange(0, 1), default=0.05, show_default=True,
-              help="Fail if a larger share of the photos had to be left out.")  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Check the tables, estimate time and disk, and stop.")
-@click.option("--fresh", is_flag=True, help="Discard the data set that is in OUT and begin anew.")
-@as_json
-def build_celeba(
-    root: Path, out: Path, attributes: str, workers: int, max_skipped: float, dry_run: bool, fresh: bool, as_json: bool,
-    **options: Any,
-) -> int:  # fmt: skip
-    """Turn CelebA's folder ROOT into shards in OUT.
-
-    ROOT holds img_align_celeba/ and list_attr_celeba.txt. A stopped build goes on when the same command is given
-    again. OUT/ledger.csv lists every photo with the step that found its face, or why it was left out;
-    OUT/preview.png shows a random sheet.
-
-    \b
-    Example:
-      maskkit build-celeba ~/celeba shards --workers 8
-    """
-    names = tuple(name for name in attributes.split(",") if name)
-    chosen = maskkit.BuildOptions(attributes=names, **options)
-    if dry_run:
-        plan = maskkit.plan_celeba(root, out, chosen, workers=workers)
-        total = sum(plan.inputs.values())
-        text = f"{total:,} photos {plan.inputs}: about {plan.seconds:,.0f} s and {plan.bytes / 1e6:,.0f} MB"
-        _report(as_json, asdict(plan), text)
-        return 0
-    with progress("building") as advance:
-        result = maskkit.build_celeba(
-            root, out, chosen, workers=workers, max_skipped=max_skipped, fresh=fresh, on_progress=_to_bar(advance)
-        )
-    reasons = "".join(f"\n  left out, {reason}: {count}" for reason, count in result.reasons.items())
-    steps = ", ".join(f"{step} {count}" for step, count in result.detectors.items())
-    text = (
-        f"{result.kept:,} rows in {out} ({result.splits}); found by {steps}{reasons}\n"
-        f"look at {out / 'preview.png'}; every photo is listed in {out / 'ledger.csv'}"
-    )
-    _report(as_json, {**asdict(result), "out": str(out)}, text)
-    if result.too_many_skipped:
-        share = result.skipped / (result.kept + result.skipped)
-        click.echo(f"error: {share:.1%} of the photos were left out, more than --max-skipped {max_skipped}", err=True)
-        return EXIT_FAILED
-    return 0
-
-
 @group.command()
 @click.argument("images", nargs=-1, required=True, type=EXISTING)
 @click.option("-o", "--out", required=True, type=FOLDER, help="Folder for the results.")
 @click.option("--format", "kind", type=click.Choice([suffix[1:] for suffix in POINT_SUFFIXES]), default="pts",
               show_default=True, help="One .pts or .json a photo, or one landmarks.csv of all.")  # fmt: skip
-@click.option("--detector", type=click.Choice(DETECTORS), default="auto", show_default=True)
+@face_option
+@click.option("--detector", type=click.Choice(FREE_DETECTORS), default="auto", show_default=True)
 @overwrite_option
 @as_json
-def landmarks(images: tuple[Path, ...], out: Path, kind: str, detector: str, overwrite: bool, as_json: bool) -> int:
+def landmarks(
+    images: tuple[Path, ...], out: Path, kind: str, face: FaceChoice, detector: str, overwrite: bool, as_json: bool
+) -> int:
     """Find the 68 points of the largest face in each of IMAGES (photos or folders of photos).
+
+    With --face all the results of a photo are numbered, NAME-1 for its largest face.
 
     \b
     Example:
@@ -132,13 +73,14 @@ def landmarks(images: tuple[Path, ...], out: Path, kind: str, detector: str, ove
     failed: dict[str, str] = {}
     for path, name in _each("finding faces", paths):
         try:
-            _, face = find_face(path, detector)
+            faces = choose(maskkit.detect(maskkit.read_image(path), detector), face, str(path))
             if table is None:
-                maskkit.write_points(results.target(f"{name}.{kind}"), face.points)
+                for ending, one in _numbered(faces, face):
+                    maskkit.write_points(results.target(f"{name}{ending}.{kind}"), one.points)
         except MaskkitError as error:
             failed[str(path)] = str(error)
         else:
-            found[str(path)] = face
+            found |= {f"{path}{ending}": one for ending, one in _numbered(faces, face)}
     if table is not None:
         text = points_table({name: face.points for name, face in found.items()})
         write_atomically(table, lambda file: file.write(text.encode()))
@@ -152,13 +94,15 @@ def landmarks(images: tuple[Path, ...], out: Path, kind: str, detector: str, ove
 @click.option("--format", "kind", type=click.Choice(["palette", "grey", "npy", "one-hot"]), default="palette",
               show_default=True, help="Palette PNG, grey PNG, label map .npy, or one-hot .npz.")  # fmt: skip
 @click.option("--size", help="Size of a point file's mask, SIDE or WIDTHxHEIGHT.")
+@face_option
+@click.option("--detector", type=click.Choice(FREE_DETECTORS), default="auto", show_default=True)
 @scheme_option
 @click.option("--overlay", is_flag=True, help="Also write each photo with its regions and points drawn over it.")
 @overwrite_option
 @as_json
 def segment(
-    inputs: tuple[Path, ...], out: Path, kind: str, size: str | None, scheme: str, overlay: bool, overwrite: bool,
-    as_json: bool,
+    inputs: tuple[Path, ...], out: Path, kind: str, size: str | None, face: FaceChoice, detector: str, scheme: str,
+    overlay: bool, overwrite: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Make region masks of INPUTS: photos, folders of photos, or point files (.pts, .json, .csv).
 
@@ -179,59 +123,19 @@ def segment(
     failed: dict[str, str] = {}
     for path, name in _each("drawing masks", paths):
         try:
-            image, points = _image_and_points(path)
-            mask = maskkit.rasterize(points, image.shape[:2] if image is not None else height_width or 0, regions)
-            target = _write_mask(results, name, kind, mask, regions)
-            if overlay and image is not None:
-                drawn = maskkit.draw_points(maskkit.overlay(image, mask, regions), points)
-                maskkit.write_png(results.target(f"{name}.overlay.png"), drawn)
+            image, faces = _image_and_points(path, detector, face)
+            for ending, points in _numbered(faces, face):
+                mask = maskkit.rasterize(points, image.shape[:2] if image is not None else height_width or 0, regions)
+                target = _write_mask(results, f"{name}{ending}", kind, mask, regions)
+                if overlay and image is not None:
+                    drawn = maskkit.draw_points(maskkit.overlay(image, mask, regions), points)
+                    maskkit.write_png(results.target(f"{name}{ending}.overlay.png"), drawn)
+                areas = np.bincount(mask.ravel(), minlength=len(regions)).tolist()
+                written = {"mask": str(target), "areas": dict(zip(regions.names, areas, strict=True))}
+                found[f"{path}{ending}"] = written
         except MaskkitError as error:
             failed[str(path)] = str(error)
-        else:
-            areas = np.bincount(mask.ravel(), minlength=len(regions)).tolist()
-            found[str(path)] = {"mask": str(target), "areas": dict(zip(regions.names, areas, strict=True))}
     return _finish(as_json, out, found, failed, "masks")
-
-
-@group.command()
-@click.argument("a")
-@click.argument("b")
-@click.option("-o", "--out", required=True, type=ANY_FILE, help=".mp4, .gif, .npz, or a name for a folder of PNGs.")
-@click.option("--frames", type=click.IntRange(2), default=24, show_default=True, help="Frames, both ends included.")
-@click.option("--size", type=click.IntRange(8, 4096), default=128, show_default=True, help="Side of the masks.")
-@click.option("--scale", type=click.IntRange(1, 16), default=4, show_default=True,
-              help="Enlarge the pixels of .mp4 and .gif.")  # fmt: skip
-@click.option("--fps", type=click.FloatRange(1, 100), default=12, show_default=True)
-@scheme_option
-@overwrite_option
-@as_json
-def morph(
-    a: str, b: str, out: Path, frames: int, size: int, scale: int, fps: float, scheme: str, overwrite: bool,
-    as_json: bool,
-) -> int:  # fmt: skip
-    """Move the landmarks of face A to those of face B and draw the mask of every step.
-
-    A and B are photos, point files, or rows of a shard (OUT/train-00000.h5#12). Faces from photos and point files
-    are first aligned by their eyes. An .npz holds the label maps and the points.
-
-    \b
-    Example:
-      maskkit morph neutral.jpg smile.jpg -o smile.gif --frames 30
-    """
-    regions = maskkit.load_scheme(scheme)
-    _check_morph(out, size * scale, fps, overwrite)
-    points = maskkit.interpolate(maskkit.read_layout(a, size), maskkit.read_layout(b, size), frames)
-    masks = maskkit.rasterize(points, size, regions)
-    if out.suffix.lower() == ".npz":
-        make_folder(out.parent)
-        write_atomically(out, lambda file: np.savez_compressed(file, masks=masks, points=points))
-    elif out.suffix == "":
-        write_frame_folder(out, masks, partial(maskkit.write_palette_png, scheme=regions), overwrite)
-    else:
-        pictures = (maskkit.enlarge(maskkit.colorize(mask, regions), scale) for mask in masks)
-        maskkit.write_frames(out, pictures, fps, overwrite)
-    _report(as_json, {"out": str(out), "frames": frames, "size": size}, f"{frames} frames in {out}")
-    return 0
 
 
 @group.command()
@@ -269,6 +173,14 @@ def doctor(as_json: bool) -> int:
         table.add_row("ok" if finding.found else "--", finding.name, finding.detail, finding.purpose)
     Console(width=None if Console().is_terminal else 160).print(table)
     return 0
+
+
+group.add_command(build_celeba)
+group.add_command(build_folder)
+group.add_command(morph)
+group.add_command(inspect)
+group.add_command(export_command)
+group.add_command(import_command)
 
 
 def _to_bar(advance: Advance) -> Callable[[int, int], None]:
@@ -332,18 +244,6 @@ class Results:
         return path
 
 
-def _check_morph(out: Path, frame_side: int, fps: float, overwrite: bool) -> None:
-    """Raise OutputError for what could not be written, before anything is drawn."""
-    if out.suffix.lower() == ".npz":
-        refuse_existing(out, overwrite)
-        return
-    if out.suffix.lower() not in ("", ".mp4", ".gif"):
-        raise OutputError(f"{out}: a morph is written as .mp4, .gif, .npz, or without an ending as a folder of PNGs")
-    if out.suffix and frame_side > LARGEST_FRAME:
-        raise OutputError(f"{out}: frames of {frame_side} pixels are too large; take a smaller --size or --scale")
-    check_output(out, fps, overwrite)
-
-
 def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
@@ -355,11 +255,18 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
     return height, width
 
 
-def _image_and_points(path: Path) -> tuple[maskkit.images.Picture | None, maskkit.landmarks.Points]:
+def _image_and_points(
+    path: Path, detector: str, face: FaceChoice
+) -> tuple[maskkit.images.Picture | None, list[maskkit.landmarks.Points]]:
     if path.suffix.lower() in POINT_SUFFIXES:
-        return None, maskkit.read_points(path)
-    image, face = find_face(path)
-    return image, face.points
+        return None, [maskkit.read_points(path)]
+    image = maskkit.read_image(path)
+    return image, [one.points for one in choose(maskkit.detect(image, detector), face, str(path))]
+
+
+def _numbered(items: list[Item], face: FaceChoice) -> list[tuple[str, Item]]:
+    """Each face with what is added to its results' names: nothing, or its number where all are wanted."""
+    return [(f"-{number}" if face == "all" else "", item) for number, item in enumerate(items, 1)]
 
 
 def _write_mask(

@@ -27,6 +27,16 @@ class ShardEntry:
     bytes: int
     sha256: str
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    inputs: int | None = None  # the photos of its stretch, where one may give several rows
+
+    @property
+    def covered(self) -> int:
+        """How many inputs became its rows or were left out."""
+        return self.rows + len(self.skipped) if self.inputs is None else self.inputs
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as `dataset.json` holds it."""
+        return {key: value for key, value in vars(self).items() if key != "inputs" or value is not None}
 
 
 @dataclass
@@ -71,7 +81,7 @@ class Dataset:
             "options": self.options,
             "versions": self.versions,
             "counts": self.all_counts(),
-            "shards": [vars(entry) for entry in self.shards],
+            "shards": [entry.to_dict() for entry in self.shards],
         }
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / FILE_NAME, lambda file: file.write(text.encode()))
@@ -124,6 +134,6 @@ def read_finished(folder: str | Path) -> Dataset:
 
 def _entry(item: dict[str, Any]) -> ShardEntry:
     skipped = [(str(name), str(reason)) for name, reason in item["skipped"]]
-    return ShardEntry(
-        str(item["file"]), str(item["split"]), int(item["rows"]), int(item["bytes"]), str(item["sha256"]), skipped
-    )
+    inputs = None if item.get("inputs") is None else int(item["inputs"])
+    rows, size = int(item["rows"]), int(item["bytes"])
+    return ShardEntry(str(item["file"]), str(item["split"]), rows, size, str(item["sha256"]), skipped, inputs)

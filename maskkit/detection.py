@@ -1,31 +1,43 @@
-"""Photo to points: dlib's HOG detector, its 68-point predictor with fractions, and CelebA's usual box."""
+"""Photo to points: a cascade of detectors, each looked at where those before it found no face, and dlib's predictor."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskkit import dlib_models
+from maskkit import dlib_models, mtcnn
 from maskkit.aligned import ALIGNED_SIZE, USUAL_BOX
-from maskkit.errors import DetectionError
+from maskkit.dlib_models import ENLARGEMENT, Box, predict_points
+from maskkit.errors import DetectionError, PointsError
 from maskkit.images import Picture, check_picture, read_image
-from maskkit.landmarks import POINT_COUNT, Points
+from maskkit.landmarks import Points, check_points, eye_distance
 
-Box = tuple[float, float, float, float]
+__all__ = ["DETECTORS", "ENLARGEMENT", "FREE_DETECTORS", "STEPS", "Box", "Detector", "Face", "FaceChoice", "choose",
+           "detect", "detect_aligned", "find_face", "predict_points", "quality", "steps_of"]  # fmt: skip
 
-ENLARGEMENT = 4
-LARGEST_ENLARGED_BOX = 1600  # pixels; a face this large needs no finer steps than dlib's whole pixels
+# The order is the code of each step in shards: append, never reorder. A detector of the user's own comes after these.
+STEPS = ("hog", "hog-upsampled", "usual-box", "mtcnn", "five-points", "given")
+FREE_DETECTORS = ("auto", "hog", "hog-upsampled", "mtcnn")
+DETECTORS = (*FREE_DETECTORS, "usual-box", "five-points")
+
+# dlib's box is a square about the mean of the five points, this many times their root mean square distance from it:
+# the median over CelebA, LFW and Helen, see benchmarks/boxes.py.
+BOX_SPREADS = 3.6
+ALIGNED_FACE = 60  # pixels; an aligned photo's face is larger, and not looking for smaller ones is three times faster
+LEAST_OVERLAP = 0.25  # intersection over union with the usual box; a face that lies elsewhere is not the photo's
+SHIFT = 0.05  # of the box's width, for the quality score
+
+FaceChoice = int | str  # the number of a face, counted from 1 by falling size, or "all"
 
 
 @dataclass(frozen=True)
 class Face:
     """A found face. Points float32 (68, 2) and box (left, top, right, bottom) in pixels of the photo, counted from 0.
 
-    `score` is the detector's confidence, NaN for the usual box, which nothing detected; `detector` names the step.
+    `score` is the detector's confidence, NaN where nothing was detected; `detector` names the step.
     """
 
     points: Points
@@ -34,94 +46,178 @@ class Face:
     detector: str
 
 
-def detect(image: Picture, detector: str = "auto") -> list[Face]:
+class Detector(Protocol):
+    """What finds faces; bring your own by a class with these two, and give an object of it wherever a name goes.
+
+    Who finds only boxes takes the points from `maskkit.predict_points(image, box)`. For builds with several workers
+    the class must lie in a module that they can import.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the rows of a data set and its ledger call it; none of STEPS."""
+        ...
+
+    def find(self, image: Picture) -> list[Face]:
+        """The faces in RGB uint8 (H, W, 3), in any order."""
+        ...
+
+
+def detect(image: Picture, detector: str | Detector = "auto") -> list[Face]:
     """Find the faces in an RGB picture, uint8 (H, W, 3), the largest first; an empty list where there is none.
 
-    `auto` runs HOG (faces from about 80 pixels) and, where that finds nothing, HOG on the picture enlarged twice.
-    `hog`, `hog-upsampled` and `usual-box` run one step alone; the last finds nothing but in aligned photos.
+    `auto` runs HOG (faces from about 80 pixels), where that finds nothing HOG on the picture enlarged twice, and last
+    MTCNN if facenet-pytorch is there. A step's name runs that alone; a `Detector` of your own is asked instead.
     Raises DetectionError, MissingExtraError or ImageError.
     """
-    steps = ("hog", "hog-upsampled") if detector == "auto" else (detector,)
-    return _first_hit(check_picture(image), steps)
+    steps = steps_of(detector) if isinstance(detector, str) else detector
+    return find_faces(check_picture(image), steps)
 
 
-def find_face(path: str | Path, detector: str = "auto") -> tuple[Picture, Face]:
+def find_face(path: str | Path, detector: str | Detector = "auto") -> tuple[Picture, Face]:
     """Read a photo and find its largest face; DetectionError names the photo that shows none."""
     image = read_image(path)
-    faces = detect(image, detector)
+    return image, choose(detect(image, detector), 1, str(path))[0]
+
+
+def choose(faces: list[Face], choice: FaceChoice, source: str) -> list[Face]:
+    """Of the faces that `detect` gave, the one of a number counted from 1, or "all" of them.
+
+    Raises DetectionError, which names `source`, where there is none or none of that number.
+    """
     if not faces:
-        raise DetectionError(f"{path}: no face found; faces of 40 pixels and more, seen from the front, are")
-    return image, faces[0]
+        raise DetectionError(f"{source}: no face found; faces of 40 pixels and more, seen from the front, are")
+    if choice == "all":
+        return faces
+    if not isinstance(choice, int) or choice < 1:
+        raise DetectionError(f"{choice!r} chooses no face; give a number from 1, by falling size, or all")
+    if choice > len(faces):
+        raise DetectionError(f"{source}: face {choice} was asked for, and {len(faces)} were found")
+    return [faces[choice - 1]]
 
 
-def detect_aligned(image: Picture, detector: str = "auto") -> list[Face]:
+def detect_aligned(
+    image: Picture, detector: str | Detector = "auto", five_points: NDArray[np.float64] | None = None
+) -> list[Face]:
     """Find the face of a photo aligned as CelebA's are, the one nearest to the usual place first.
 
-    `auto` runs HOG, HOG on the picture enlarged twice and, on a photo of 178 x 218 pixels, takes the usual box.
+    `auto` runs the steps of `detect`, passing over faces that lie elsewhere, and on a photo of 178 x 218 pixels takes
+    the box about the `five_points` (5, 2), if given (CelebA's own table has them), or else the usual box.
     """
-    steps = tuple(STEPS) if detector == "auto" else (detector,)
-    faces = _first_hit(check_picture(image), steps)
-    return sorted(faces, key=lambda face: np.hypot(*(_centre(face.box) - _centre(USUAL_BOX))))
+    steps = steps_of(detector, True, five_points is not None) if isinstance(detector, str) else detector
+    return find_aligned_faces(check_picture(image), steps, five_points)
 
 
-def predict_points(image: Picture, box: Box, enlargement: int = ENLARGEMENT) -> Points:
-    """The 68 points of the face in `box`, with fractions of a pixel: float32 (68, 2).
+def quality(image: Picture, face: Face) -> float:
+    """How far the points move when the face's box is shifted by 5 % of its width: 0 is best, above 0.1 is doubtful.
 
-    dlib answers in whole pixels. The surroundings of the box are enlarged four times, the points found there, and
-    mapped back by (q + 0.5) / 4 - 0.5 (boxes above 400 pixels are enlarged less: there a pixel is fine enough).
-    An `enlargement` of 1 gives dlib's whole pixels.
+    The mean over shifts to the left, right, top and bottom of the 68 points' mean distance from where dlib's predictor
+    sees them in the box itself, over the distance of the outer eye corners. NaN where those coincide.
     """
-    left, top, right, bottom = (round(edge) for edge in box)
-    width = max(right - left + 1, bottom - top + 1)
-    scale = max(1, min(enlargement, LARGEST_ENLARGED_BOX // width))
-    # The predictor looks at pixels near the points, so a box width on every side gives it all it would see.
-    x0, y0 = max(0, left - width), max(0, top - width)
-    cut = image[y0 : bottom + width + 1, x0 : right + width + 1]
-    if scale > 1:
-        cut = np.asarray(cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    rectangle = dlib_models.import_dlib().rectangle(
-        (left - x0) * scale, (top - y0) * scale, (right - x0 + 1) * scale - 1, (bottom - y0 + 1) * scale - 1
-    )
-    shape = dlib_models.predictor()(cut, rectangle)
-    whole = np.array([(shape.part(i).x, shape.part(i).y) for i in range(POINT_COUNT)], dtype=np.float64)
-    return ((whole + 0.5) / scale - 0.5 + (x0, y0)).astype(np.float32)
+    still = predict_points(image, face.box)
+    step = SHIFT * (face.box[2] - face.box[0])
+    moved = []
+    for x, y in ((-step, 0), (step, 0), (0, -step), (0, step)):
+        left, top, right, bottom = face.box
+        shifted = predict_points(image, (left + x, top + y, right + x, bottom + y))
+        moved.append(np.linalg.norm(shifted.astype(np.float64) - still, axis=1).mean())
+    unit = float(eye_distance(still))
+    return float(np.mean(moved)) / unit if unit > 0 else float("nan")
 
 
-def _hog(image: Picture, upsample: int) -> list[tuple[Box, float]]:
-    boxes, scores, _ = dlib_models.detector().run(image, upsample, 0.0)
-    return [
-        ((box.left(), box.top(), box.right(), box.bottom()), score) for box, score in zip(boxes, scores, strict=True)
-    ]
+def steps_of(detector: str, aligned: bool = False, five_points: bool = False) -> tuple[str, ...]:
+    """The steps, in their order, that a detector's name stands for on this machine; DetectionError for others."""
+    if detector not in DETECTORS:
+        raise DetectionError(f"there is no detector {detector!r}: take one of {', '.join(DETECTORS)}")
+    if detector == "auto":
+        last = ("five-points" if five_points else "usual-box",) if aligned else ()
+        return ("hog", "hog-upsampled", *(("mtcnn",) if mtcnn.available() else ()), *last)
+    if detector == "mtcnn" and not mtcnn.available():
+        raise DetectionError(f"the detector mtcnn needs facenet-pytorch and torch; {mtcnn.ADVICE}")
+    if detector == "five-points" and not five_points:
+        raise DetectionError("the detector five-points needs CelebA's list_landmarks_align_celeba")
+    return (detector,)
 
 
-def _usual_box(image: Picture) -> list[tuple[Box, float]]:
-    return [(USUAL_BOX, float("nan"))] if image.shape[:2] == ALIGNED_SIZE else []
-
-
-# The order is the code of each step in shards: append, never reorder.
-STEPS: dict[str, Callable[[Picture], list[tuple[Box, float]]]] = {
-    "hog": partial(_hog, upsample=0),
-    "hog-upsampled": partial(_hog, upsample=1),
-    "usual-box": _usual_box,
-}
-DETECTORS = ("auto", *STEPS)
-
-
-def _first_hit(image: Picture, steps: tuple[str, ...]) -> list[Face]:
+def find_faces(image: Picture, steps: Sequence[str] | Detector) -> list[Face]:
     """The faces of the first step that finds any, the largest first."""
+    if not isinstance(steps, Sequence):
+        return sorted(_ask(steps, image), key=_by_size)
     for step in steps:
-        if step not in STEPS:
-            raise DetectionError(f"there is no detector {step!r}: take one of {', '.join(DETECTORS)}")
-        found = STEPS[step](image)
+        found = _boxes(image, step, None)
         if found:
-            faces = [Face(predict_points(image, box), box, score, step) for box, score in found]
-            return sorted(faces, key=lambda face: _width(face.box), reverse=True)
+            return sorted((_face(image, box, score, step) for box, score in found), key=_by_size)
     return []
 
 
-def _width(box: Box) -> float:
-    return box[2] - box[0]
+def find_aligned_faces(
+    image: Picture, steps: Sequence[str] | Detector, five_points: NDArray[np.float64] | None
+) -> list[Face]:
+    """The faces of the first step that finds any in the usual place, the nearest to it first."""
+    if not isinstance(steps, Sequence):
+        return sorted(_ask(steps, image), key=_by_place)
+    for step in steps:
+        found = _boxes(image, step, five_points)
+        if image.shape[:2] == ALIGNED_SIZE and len(steps) > 1:
+            found = [(box, score) for box, score in found if _overlap(box, USUAL_BOX) >= LEAST_OVERLAP]
+        if found:
+            return sorted((_face(image, box, score, step) for box, score in found), key=_by_place)
+    return []
+
+
+def _boxes(image: Picture, step: str, five_points: NDArray[np.float64] | None) -> list[tuple[Box, float]]:
+    """What one step finds: boxes as dlib's HOG gives them, and scores."""
+    if step in ("hog", "hog-upsampled"):
+        return dlib_models.find_boxes(image, int(step == "hog-upsampled"))
+    if step == "mtcnn":
+        smallest = ALIGNED_FACE if image.shape[:2] == ALIGNED_SIZE else mtcnn.SMALLEST_FACE
+        return [(box_about(five), score) for five, score in mtcnn.find_five_points(image, smallest)]
+    if image.shape[:2] != ALIGNED_SIZE:
+        return []
+    if step == "five-points":
+        return [] if five_points is None else [(box_about(five_points), float("nan"))]
+    return [(USUAL_BOX, float("nan"))]
+
+
+def box_about(five_points: NDArray[np.float64]) -> Box:
+    """The box, whole pixels, that dlib's HOG would give for a face with these eyes, nose and mouth corners (5, 2)."""
+    middle = five_points.mean(axis=0)
+    half = BOX_SPREADS / 2 * float(np.sqrt(((five_points - middle) ** 2).sum(axis=1).mean()))
+    left, top, right, bottom = (float(round(edge)) for edge in (*(middle - half), *(middle + half)))
+    return left, top, right, bottom
+
+
+def _face(image: Picture, box: Box, score: float, step: str) -> Face:
+    return Face(predict_points(image, box), box, score, step)
+
+
+def _ask(detector: Detector, image: Picture) -> list[Face]:
+    """The faces that a detector of the user's own finds, checked."""
+    faces = detector.find(image)
+    for face in faces:
+        if check_points(face.points, f"the detector {detector.name}").ndim != 2:
+            raise PointsError(f"the detector {detector.name} gave points of shape {face.points.shape}, not (68, 2)")
+        if len(face.box) != 4 or not np.isfinite(face.box).all():
+            raise PointsError(f"the detector {detector.name} gave the box {face.box}, not four finite numbers")
+    return faces
+
+
+def _by_size(face: Face) -> float:
+    return face.box[0] - face.box[2]
+
+
+def _by_place(face: Face) -> float:
+    return float(np.hypot(*(_centre(face.box) - _centre(USUAL_BOX))))
 
 
 def _centre(box: Box) -> NDArray[np.float64]:
     return np.array([box[0] + box[2], box[1] + box[3]]) / 2
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over union."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)

@@ -1,4 +1,4 @@
-"""dlib's detector and 68-point predictor: finding the model file and loading each once per process."""
+"""dlib's detector and 68-point predictor: finding the model file, loading each once per process, and using them."""
 
 import hashlib
 import importlib.util
@@ -7,11 +7,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from maskkit.errors import DetectionError, MissingExtraError
+import cv2
+import numpy as np
+
+from maskkit.errors import DetectionError, MissingExtraError, PointsError
+from maskkit.images import Picture
+from maskkit.landmarks import POINT_COUNT, Points
 
 MODEL_NAME = "shape_predictor_68_face_landmarks.dat"
 MODEL_SHA256 = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
 MODEL_VARIABLE = "MASKKIT_DLIB_MODEL"
+
+ENLARGEMENT = 4
+LARGEST_UPSAMPLED = 16_000_000  # pixels before; memory for more is not worth faces of 2 % of the side
+LARGEST_ENLARGED_BOX = 1600  # pixels; a face this large needs no finer steps than dlib's whole pixels
+
+Box = tuple[float, float, float, float]
 
 
 def find_model() -> Path:
@@ -65,3 +76,42 @@ def predictor() -> Any:
         return dlib.shape_predictor(str(path))
     except RuntimeError as error:
         raise DetectionError(f"{path} is not a dlib model that can be read ({error}); install it again") from error
+
+
+def find_boxes(image: Picture, upsample: int) -> list[tuple[Box, float]]:
+    """The boxes and scores of dlib's HOG detector in RGB uint8 (H, W, 3), enlarged twice `upsample` times before.
+
+    Photos above 16 million pixels are not enlarged, and nothing is found in them then.
+    """
+    if upsample and image.shape[0] * image.shape[1] > LARGEST_UPSAMPLED:
+        return []
+    boxes, scores, _ = detector().run(image, upsample, 0.0)
+    return [
+        ((box.left(), box.top(), box.right(), box.bottom()), score) for box, score in zip(boxes, scores, strict=True)
+    ]
+
+
+def predict_points(image: Picture, box: Box, enlargement: int = ENLARGEMENT) -> Points:
+    """The 68 points of the face in `box`, with fractions of a pixel: float32 (68, 2).
+
+    dlib answers in whole pixels. The surroundings of the box are enlarged four times, the points found there, and
+    mapped back by (q + 0.5) / 4 - 0.5 (boxes above 400 pixels are enlarged less: there a pixel is fine enough).
+    An `enlargement` of 1 gives dlib's whole pixels. Raises PointsError for a box beside the picture or without area.
+    """
+    left, top, right, bottom = (round(edge) for edge in box)
+    width = max(right - left + 1, bottom - top + 1)
+    height, across = image.shape[:2]
+    if right < left or bottom < top or left >= across or top >= height or right < 0 or bottom < 0:
+        raise PointsError(f"the box {box} has no place in a picture of {across} x {height} pixels")
+    scale = max(1, min(enlargement, LARGEST_ENLARGED_BOX // width))
+    # The predictor looks at pixels near the points, so a box width on every side gives it all it would see.
+    x0, y0 = max(0, left - width), max(0, top - width)
+    cut = image[y0 : bottom + width + 1, x0 : right + width + 1]
+    if scale > 1:
+        cut = np.asarray(cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    rectangle = import_dlib().rectangle(
+        (left - x0) * scale, (top - y0) * scale, (right - x0 + 1) * scale - 1, (bottom - y0 + 1) * scale - 1
+    )
+    shape = predictor()(cut, rectangle)
+    whole = np.array([(shape.part(i).x, shape.part(i).y) for i in range(POINT_COUNT)], dtype=np.float64)
+    return ((whole + 0.5) / scale - 0.5 + (x0, y0)).astype(np.float32)

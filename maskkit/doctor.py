@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 from dataclasses import dataclass
 
+from maskkit import mtcnn
 from maskkit.dlib_models import MODEL_SHA256, find_model, model_sha256
 from maskkit.errors import MaskkitError
 
@@ -33,7 +34,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look for every package and model that some part of the project needs; imports them, which takes a few seconds."""
-    return [_package(*part) for part in PARTS] + [_opencv_twice(), _model(), _device()]
+    return [_package(*part) for part in PARTS] + [_opencv_twice(), _model(), _mtcnn(), _device()]
 
 
 def _package(module: str, distributions: tuple[str, ...], extra: str, purpose: str) -> Finding:
@@ -63,6 +64,13 @@ def _model() -> Finding:
     return Finding("68-point model", True, f"{path}{note}", purpose)
 
 
+def _mtcnn() -> Finding:
+    purpose = "finding turned and covered faces (optional)"
+    if mtcnn.available():
+        return Finding("MTCNN", True, f"facenet-pytorch {_version('facenet-pytorch')}", purpose)
+    return Finding("MTCNN", False, mtcnn.ADVICE, purpose)
+
+
 def _device() -> Finding:
     purpose = "training at full size"
     try:
@@ -75,8 +83,11 @@ def _device() -> Finding:
 
 
 def _installed(distribution: str) -> bool:
+    return bool(_version(distribution))
+
+
+def _version(distribution: str) -> str:
     try:
-        importlib.metadata.version(distribution)
+        return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return ""

@@ -29,6 +29,14 @@ class BuildError(MaskkitError):
     """A build that cannot start, go on, or be called a success."""
 
 
+class ExchangeError(MaskkitError):
+    """A data set of another project that cannot be read, or labels that do not fit where they should go."""
+
+
+class AugmentationError(MaskkitError):
+    """A transform that cannot keep photo, mask and points together."""
+
+
 class OutputError(MaskkitError):
     """A result that cannot be written, or would overwrite something."""
 

@@ -5,6 +5,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from maskkit.landmarks import Points
 
 FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
+ORIENTATION = 0x0112  # EXIF's tag
 LARGEST_PIXELS = 64_000_000  # 192 MB once decoded
 
 # What Pillow's decoders raise on broken files, beside OSError.
@@ -31,11 +33,16 @@ def read_image(path: str | Path) -> Picture:
     frame is taken. The content decides the format, not the file's ending. Raises ImageError with the file and the
     reason, before decoding where the header already tells that it is too large.
     """
+    return decode_image(path, str(path))
+
+
+def decode_image(source: str | Path | BinaryIO, path: str) -> Picture:
+    """Read a photo as `read_image` does from a file or an open binary file, which errors call `path`."""
     try:
         # Pillow's warnings of large pictures are replaced by the limit below; those of odd metadata help nobody.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(source, formats=FORMATS) as image:
                 if image.width * image.height > LARGEST_PIXELS:
                     raise ImageError(
                         f"{path}: {image.width} x {image.height} pixels are more than the {LARGEST_PIXELS:,} allowed"
@@ -63,6 +70,8 @@ def check_picture(image: NDArray[np.uint8]) -> Picture:
 def _upright(image: Image.Image) -> Image.Image:
     """Turn by the EXIF orientation; where that cannot be read, the picture stays as it is stored."""
     try:
+        if image.getexif().get(ORIENTATION, 1) == 1:
+            return image  # as most are; turning would copy it all the same
         return ImageOps.exif_transpose(image)
     except DECODER_ERRORS:
         return image
@@ -73,6 +82,8 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image, dtype=np.float64)
         scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
         image = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
     if image.has_transparency_data:
         picture = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")

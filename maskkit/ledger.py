@@ -14,27 +14,38 @@ from maskkit.shards import Shard
 
 LEDGER = "ledger.csv"
 COLUMNS = ("id", "outcome", "reason", "detector", "score", "split")
+QUALITY = "quality"  # a column more where the data set was built with the score
 PREVIEW_ROWS, PREVIEW_COLUMNS = 48, 8
 
 
 def ledger_lines(folder: Path, dataset: Dataset) -> list[dict[str, str]]:
-    """A line for every input, by id: kept or skipped and why, the step that found the face, its score, its split."""
-    lines = []
+    """A line for every input, by id: kept or skipped and why, the step that found the face, its score, its split.
+
+    Where a photo gave several rows, a line for each. A data set with quality scores has a column of them.
+    """
+    lines: list[tuple[str, ...]] = []
+    columns = (*COLUMNS, QUALITY) if dataset.options.get(QUALITY) else COLUMNS
     for entry in dataset.shards:
         with Shard(folder / entry.file, dataset, entry) as shard:
-            for name, detector, score in shard.found():
-                written = "" if math.isnan(score) else f"{score:.4f}"
-                lines.append((name, "kept", "", detector, written, entry.split))
-        lines += [(name, "skipped", reason, "", "", entry.split) for name, reason in entry.skipped]
-    return [dict(zip(COLUMNS, line, strict=True)) for line in sorted(lines)]
+            scores = shard.qualities()
+            qualities = [float("nan")] * len(shard) if scores is None else scores.tolist()
+            for (name, detector, score), moved in zip(shard.found(), qualities, strict=True):
+                lines.append((name, "kept", "", detector, _number(score), entry.split, _number(moved)))
+        lines += [(name, "skipped", reason, "", "", entry.split, "") for name, reason in entry.skipped]
+    return [dict(zip(columns, line, strict=False)) for line in sorted(lines)]
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4f}"
 
 
 def write_ledger(folder: Path, dataset: Dataset) -> None:
     """Write `ledger.csv` from the shards and `dataset.json`."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    lines = ledger_lines(folder, dataset)
+    writer = csv.DictWriter(buffer, lines[0] if lines else COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(ledger_lines(folder, dataset))
+    writer.writerows(lines)
     write_atomically(folder / LEDGER, lambda file: file.write(buffer.getvalue().encode()))
 
 
@@ -46,7 +57,7 @@ def read_ledger(folder: Path) -> list[dict[str, str]]:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ShardError(f"{path} cannot be read ({error})") from error
-    if any(set(line) != set(COLUMNS) for line in lines):
+    if any(set(line) not in (set(COLUMNS), {*COLUMNS, QUALITY}) for line in lines):
         raise ShardError(f"{path}: the columns are not {', '.join(COLUMNS)}")
     return lines
 

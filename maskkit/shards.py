@@ -24,6 +24,8 @@ from maskkit.regions import RegionScheme
 
 GZIP_LEVEL = 4
 FOUND = ("landmarks", "detector", "score", "box")  # all of them, or none
+ROWS_AT_ONCE = 64
+FIRST_STEPS = 3  # always named; the names of later steps are there from the first row on that needs one
 
 
 @dataclass
@@ -39,13 +41,14 @@ class Row:
     detector: str = ""
     score: float = float("nan")
     box: tuple[float, float, float, float] = (0, 0, 0, 0)
+    quality: float | None = None
 
 
 def write_shard(folder: Path, name: str, rows: list[Row], dataset: Dataset, detectors: tuple[str, ...]) -> ShardEntry:
     """Write `rows` as `folder/name` in one go, atomically, and give its entry for `dataset.json`.
 
-    `detectors` are the names of the steps by code. The file is composed in memory, so that a full disk is met by
-    plain writing and never leaves a damaged HDF5 file behind. The same rows give the same bytes.
+    `detectors` are the names of the steps by code, at least those of the rows. The file is composed in memory, so that
+    a full disk is met by plain writing and never leaves a damaged HDF5 file behind. The same rows give the same bytes.
     """
     split = name.split("-")[0]
     content = io.BytesIO()
@@ -54,7 +57,7 @@ def write_shard(folder: Path, name: str, rows: list[Row], dataset: Dataset, dete
         file.attrs["scheme"] = json.dumps(dataset.scheme.to_dict())
         file.attrs["attribute_names"] = json.dumps(dataset.attribute_names)
         _fill_file(file, rows, dataset, detectors)
-    data = content.getvalue()
+    data = content.getbuffer()
     write_atomically(folder / name, lambda target: target.write(data))
     return ShardEntry(name, split, len(rows), len(data), hashlib.sha256(data).hexdigest())
 
@@ -67,8 +70,10 @@ def _fill_file(file: h5py.File, rows: list[Row], dataset: Dataset, detectors: tu
         "mask", (count, size, size), "uint8", chunks=chunk, compression="gzip" if count else None,
         compression_opts=GZIP_LEVEL if count else None,
     )  # fmt: skip
-    for i, row in enumerate(rows):
-        image[i], mask[i] = row.image, row.mask
+    for start in range(0, count, ROWS_AT_ONCE):  # row by row, h5py's own work would cost as much as compressing
+        part = slice(start, start + ROWS_AT_ONCE)
+        image[part] = np.stack([row.image for row in rows[part]])
+        mask[part] = np.stack([row.mask for row in rows[part]])
     names = len(dataset.attribute_names)
     file["attributes"] = np.array([row.attributes for row in rows], dtype=np.uint8).reshape(count, names)
     longest = max((len(row.id.encode()) for row in rows), default=1)
@@ -79,10 +84,13 @@ def _fill_file(file: h5py.File, rows: list[Row], dataset: Dataset, detectors: tu
     if len(found) < count:
         raise ShardError(f"{found[0][0].id} has points and other rows have none; a shard holds one kind")
     file["landmarks"] = np.array([points for _, points in found], dtype=np.float32)
-    file["detector"] = np.array([detectors.index(row.detector) for row in rows], dtype=np.uint8)
-    file["detector"].attrs["detectors"] = json.dumps(detectors)
+    codes = [detectors.index(row.detector) for row in rows]
+    file["detector"] = np.array(codes, dtype=np.uint8)
+    file["detector"].attrs["detectors"] = json.dumps(detectors[: max(FIRST_STEPS, max(codes) + 1)])
     file["score"] = np.array([row.score for row in rows], dtype=np.float32)
     file["box"] = np.array([row.box for row in rows], dtype=np.float32)
+    if any(row.quality is not None for row in rows):
+        file["quality"] = np.array([row.quality for row in rows], dtype=np.float32)
 
 
 class Shard:
@@ -103,7 +111,8 @@ class Shard:
             _check_structure(self._file, path, dataset, entry)
             self._image, self._mask = self._file["image"], self._file["mask"]
             # All but the pictures is small, 0.6 kB a row, and reading it row by row would cost more than the pictures.
-            names = ("attributes", "id", *(FOUND if "landmarks" in self._file else ()))
+            found = (*FOUND, "quality") if "quality" in self._file else FOUND
+            names = ("attributes", "id", *(found if "landmarks" in self._file else ()))
             self._columns: dict[str, NDArray[Any]] = {name: self._file[name][:] for name in names}
             self._detectors: list[str] = []
             if self.has_landmarks:
@@ -138,11 +147,26 @@ class Shard:
                 sample["landmarks"], sample["box"] = columns["landmarks"][row].copy(), columns["box"][row].copy()
                 sample["detector"] = self._detectors[columns["detector"][row]]
                 sample["score"] = float(columns["score"][row])
+                if "quality" in columns:
+                    sample["quality"] = float(columns["quality"][row])
         except (OSError, RuntimeError, ValueError, IndexError) as error:
             raise ShardError(
                 f"{self.path}, row {row}: cannot be read ({error}); `maskkit verify` tells more"
             ) from error
         return sample
+
+    def mask(self, row: int) -> LabelMap:
+        """One label map, without the photo; ShardError if its data cannot be read."""
+        try:
+            return np.asarray(self._mask[row])
+        except (OSError, RuntimeError, ValueError, IndexError) as error:
+            raise ShardError(
+                f"{self.path}, row {row}: cannot be read ({error}); `maskkit verify` tells more"
+            ) from error
+
+    def column(self, name: str) -> NDArray[Any]:
+        """All rows of what is small: `attributes`, and of those that have points `landmarks`, `score` and `box`."""
+        return self._columns[name].copy()
 
     def found(self) -> list[tuple[str, str, float]]:
         """The id, detector step and score of every row, without the pictures; "" and NaN where there are no points."""
@@ -154,6 +178,10 @@ class Shard:
         except (ValueError, IndexError) as error:
             raise ShardError(f"{self.path}: damaged ({error}); `maskkit verify` tells more") from error
         return list(zip(names, steps, self._columns["score"].tolist(), strict=True))
+
+    def qualities(self) -> NDArray[np.float32] | None:
+        """The quality score of every row, float32 (N,), where the data set was built with it."""
+        return self._columns.get("quality")
 
     def close(self) -> None:
         """Close the file."""
@@ -170,7 +198,8 @@ class ShardReader:
     """One split of a data set as a sequence of samples.
 
     `reader[i]` is a dictionary: `image` uint8 (H, W, 3), `mask` uint8 (H, W), `attributes` uint8 (A,), `id` str and,
-    where the data set has points, `landmarks` float32 (68, 2), `detector` str, `score` float, `box` float32 (4,).
+    where the data set has points, `landmarks` float32 (68, 2), `detector` str, `score` float, `box` float32 (4,), and
+    `quality` float where it was asked for.
     Files are opened when first needed, anew in each process, so that a reader can be pickled and handed to the
     workers of a torch `DataLoader`. Raises ShardError for anything that is not what `dataset.json` promises.
     """
@@ -249,6 +278,8 @@ def _check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry
             "score": ((count,), "float32"),
             "box": ((count, 4), "float32"),
         }
+        if "quality" in file:
+            expected["quality"] = ((count,), "float32")
     for name, (shape, kind) in expected.items():
         if name not in file or file[name].shape != shape or file[name].dtype != kind:
             found = f"{file[name].dtype} {file[name].shape}" if name in file else "nothing"

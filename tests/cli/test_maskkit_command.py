@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,11 +31,22 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 
 def test_help_of_every_command_carries_an_example() -> None:
-    commands = ("build-celeba", "landmarks", "segment", "morph", "verify", "doctor")
+    commands = (
+        "build-celeba",
+        "build-folder",
+        "landmarks",
+        "segment",
+        "morph",
+        "inspect",
+        "export",
+        "import",
+        "verify",
+        "doctor",
+    )
     listed = command("--help").stdout
     for name in commands:
         assert name in listed
-        assert f"maskkit {name}" in command(name, "--help").stdout.split("Example:")[1]
+        assert f"maskkit {name}" in re.split(r"Examples?:", command(name, "--help").stdout)[1]
 
 
 def test_points_masks_and_a_morph_of_photos(faces_fixture: Path, tmp_path: Path) -> None:
@@ -175,7 +187,7 @@ def test_hostile_photos_end_in_the_right_result_or_a_sentence(real_data: Path, t
         (("segment", "{tmp}/face.pts", "-o", "{tmp}/face.pts/out", "--size", "64"), 1, "could not be made"),
         (("morph", "{tmp}/face.pts", "{nowhere}.pts", "-o", "{tmp}/m.gif"), 1, "{nowhere}.pts: No such file"),
         (("morph", "{tmp}/face.pts", "{tmp}/face.pts", "-o", "{tmp}/m.avi"), 1, "m.avi"),
-        (("morph", "{tmp}/face.pts"), 2, "Missing argument"),
+        (("morph", "{tmp}/face.pts"), 2, "Missing option"),
         (("morph", "{tmp}/face.pts", "{tmp}/face.pts", "-o", "."), 1, "no name for a result"),
         (("morph", "{tmp}/face.pts", "{tmp}/face.pts", "-o", "{tmp}", "--overwrite"), 1, "more than frames"),
         (("morph", "x.h5#" + "9" * 400, "{tmp}/face.pts", "-o", "{tmp}/m.gif"), 1, "neither a shard row"),

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import maskkit
-from maskkit import dlib_models
+from maskkit import dlib_models, mtcnn
 from maskkit.aligned import USUAL_BOX
 from maskkit.detection import predict_points
 from maskkit.errors import DetectionError, ImageError
@@ -44,7 +44,8 @@ def test_small_faces_are_found_by_upsampling_and_smaller_ones_not(faces_fixture:
     tiny = image.resize((round(image.width * 20 / width), round(image.height * 20 / width)))
     assert [found.detector for found in maskkit.detect(np.asarray(small))] == ["hog-upsampled"]
     assert maskkit.detect(np.asarray(small), "hog") == []
-    assert maskkit.detect(np.asarray(tiny)) == []
+    assert maskkit.detect(np.asarray(tiny), "hog-upsampled") == []
+    assert [found.detector for found in maskkit.detect(np.asarray(tiny))] == (["mtcnn"] if mtcnn.available() else [])
 
 
 def test_of_several_faces_the_largest_is_first_and_the_usual_one_in_aligned_photos(faces_fixture: Path) -> None:

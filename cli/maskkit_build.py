@@ -1,0 +1,155 @@
+"""The commands `maskkit build-celeba` and `maskkit build-folder`."""
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+import maskkit
+from cli.maskkit_options import as_json, face_option, scheme_option
+from cli.shared import EXIT_FAILED, print_json, progress
+from maskkit.celeba import ATTRIBUTES, SPLIT_RULES
+from maskkit.detection import DETECTORS, FREE_DETECTORS, FaceChoice
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+Command = Callable[..., int]
+
+
+def build_options(command: Command) -> Command:
+    """What both builds have in common."""
+    options = (
+        click.option("--size", default=128, show_default=True, help="Side of the stored photos and masks in pixels."),
+        scheme_option,
+        click.option("--landmarks", type=FILE,
+                     help="CSV of points by another detector, id,x0,y0,...,x67,y67; nothing is detected then."),
+        click.option("--quality", is_flag=True,
+                     help="Score each row: how far its points move under a small shift of the face's box."),
+        click.option("--workers", type=click.IntRange(1), default=lambda: os.cpu_count() or 1,
+                     show_default="processors"),
+        click.option("--shard-size", default=2048, show_default=True, help="Rows in each file."),
+        click.option("--limit", type=click.IntRange(1), help="Take only the first N photos by id."),
+        click.option("--max-skipped", type=click.FloatRange(0, 1), default=0.05, show_default=True,
+                     help="Fail if a larger share of the photos had to be left out."),
+        click.option("--dry-run", is_flag=True, help="Check the tables, estimate time and disk, and stop."),
+        click.option("--fresh", is_flag=True, help="Discard the data set that is in OUT and begin anew."),
+        as_json,
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command("build-celeba")
+@click.argument("root", type=FOLDER)
+@click.argument("out", type=FOLDER)
+@click.option("--crop", default=178, show_default=True, help="Side of the square cut from the middle of each photo.")
+@click.option(
+    "--attributes", default=",".join(ATTRIBUTES), show_default=True, help="Attributes to keep, in this order."
+)
+@click.option("--detector", type=click.Choice(DETECTORS), default="auto", show_default=True)
+@click.option("--split", type=click.Choice(SPLIT_RULES), default="official", show_default=True)
+@build_options
+def build_celeba(
+    root: Path, out: Path, attributes: str, workers: int, max_skipped: float, dry_run: bool, fresh: bool, as_json: bool,
+    **options: Any,
+) -> int:  # fmt: skip
+    """Turn CelebA's folder ROOT into shards in OUT.
+
+    ROOT holds img_align_celeba/ or img_align_celeba.zip, which stays packed, and list_attr_celeba.txt or .csv. A
+    stopped build goes on when the same command is given again. OUT/ledger.csv lists every photo with the step that
+    found its face, or why it was left out; OUT/preview.png shows a random sheet.
+
+    \b
+    Example:
+      maskkit build-celeba ~/celeba shards --workers 8
+    """
+    chosen = maskkit.BuildOptions(attributes=_names(attributes), **options)
+    if dry_run:
+        return _tell_plan(maskkit.plan_celeba(root, out, chosen, workers=workers), as_json)
+    with progress("building") as advance:
+        result = maskkit.build_celeba(
+            root, out, chosen, workers=workers, max_skipped=max_skipped, fresh=fresh, on_plan=_announce,
+            on_progress=lambda done, total: advance(done, total=total),
+        )  # fmt: skip
+    return _tell_result(result, max_skipped, as_json)
+
+
+@click.command("build-folder")
+@click.argument("images", type=click.Path(path_type=Path))
+@click.argument("out", type=FOLDER)
+@click.option("--table", type=FILE, help="CSV of photos (paths below IMAGES) with 1, 0 or -1 for each attribute.")
+@click.option("--attributes", help="Columns of the table to keep, in this order.  [default: all of them]")
+@click.option("--split-column", help="Column of the table that says train, val or test.")
+@click.option("--val", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of the photos for val.")
+@click.option("--test", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share for test.")
+@face_option
+@click.option("--crop", default=178, show_default=True,
+              help="Pixels of an aligned CelebA photo that are shown; more for more surroundings.")  # fmt: skip
+@click.option("--detector", type=click.Choice(FREE_DETECTORS), default="auto", show_default=True)
+@build_options
+def build_folder(
+    images: Path, out: Path, attributes: str | None, face: FaceChoice, workers: int, max_skipped: float, dry_run: bool,
+    fresh: bool, as_json: bool, **options: Any,
+) -> int:  # fmt: skip
+    """Turn any photos, below the folder IMAGES or in a .zip, into shards in OUT.
+
+    Each face is turned, scaled and shifted by its eyes into the place that CelebA's photos have. A stopped build goes
+    on when the same command is given again. OUT/ledger.csv lists every photo, or why it was left out.
+
+    \b
+    Example:
+      maskkit build-folder holiday/ shards --face all --val 0.1
+    """
+    names = None if attributes is None else _names(attributes)
+    chosen = maskkit.FolderOptions(attributes=names, face=face, **options)
+    if dry_run:
+        return _tell_plan(maskkit.plan_folder(images, out, chosen, workers=workers), as_json)
+    with progress("building") as advance:
+        result = maskkit.build_folder(
+            images, out, chosen, workers=workers, max_skipped=max_skipped, fresh=fresh, on_plan=_announce,
+            on_progress=lambda done, total: advance(done, total=total),
+        )  # fmt: skip
+    return _tell_result(result, max_skipped, as_json)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _sentence(plan: maskkit.BuildPlan) -> str:
+    photos = f"{sum(plan.inputs.values()):,} photos {plan.inputs}"
+    return f"{photos}: about {plan.seconds:,.0f} s and {plan.bytes / 1e6:,.0f} MB"
+
+
+def _announce(plan: maskkit.BuildPlan) -> None:
+    click.echo(_sentence(plan), err=True)
+
+
+def _tell_plan(plan: maskkit.BuildPlan, as_json: bool) -> int:
+    if as_json:
+        print_json(asdict(plan))
+    else:
+        click.echo(_sentence(plan))
+    return 0
+
+
+def _tell_result(result: maskkit.BuildResult, max_skipped: float, as_json: bool) -> int:
+    if as_json:
+        print_json({**asdict(result), "out": str(result.out)})
+    else:
+        reasons = "".join(f"\n  left out, {reason}: {count}" for reason, count in result.reasons.items())
+        steps = ", ".join(f"{step} {count}" for step, count in result.detectors.items())
+        click.echo(
+            f"{result.kept:,} rows in {result.out} ({result.splits}); found by {steps}{reasons}\n"
+            f"look at {result.out / 'preview.png'}; every photo is listed in {result.out / 'ledger.csv'}"
+        )
+    if result.too_many_skipped:
+        share = result.skipped / (result.kept + result.skipped)
+        click.echo(f"error: {share:.1%} of the photos were left out, more than --max-skipped {max_skipped}", err=True)
+        return EXIT_FAILED
+    return 0
