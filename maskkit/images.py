@@ -3,6 +3,8 @@
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -38,19 +40,30 @@ def read_image(path: str | Path) -> Picture:
 
 def decode_image(source: str | Path | BinaryIO, path: str) -> Picture:
     """Read a photo as `read_image` does from a file or an open binary file, which errors call `path`."""
+    with opened_picture(source, path, FORMATS) as image:
+        return np.asarray(_as_rgb(_upright(image)))
+
+
+@contextmanager
+def opened_picture(source: str | Path | BinaryIO, path: str, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    """Open and decode a picture of one of Pillow's `formats`, whose size is limited before memory is taken.
+
+    Whatever is wrong with it, also while the block works on it, is an ImageError that names `path`.
+    """
     try:
         # Pillow's warnings of large pictures are replaced by the limit below; those of odd metadata help nobody.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(source, formats=FORMATS) as image:
+            with Image.open(source, formats=formats) as image:
                 if image.width * image.height > LARGEST_PIXELS:
                     raise ImageError(
                         f"{path}: {image.width} x {image.height} pixels are more than the {LARGEST_PIXELS:,} allowed"
                     )
                 image.load()
-                return np.asarray(_as_rgb(_upright(image)))
+                yield image
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not a picture of a known format ({', '.join(FORMATS)})") from error
+        wanted = formats[0] if len(formats) == 1 else f"picture of a known format ({', '.join(formats)})"
+        raise ImageError(f"{path}: not a {wanted}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path}: more pixels than the {LARGEST_PIXELS:,} allowed") from error
     except OSError as error:

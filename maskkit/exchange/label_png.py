@@ -1,16 +1,15 @@
 """Photos and label maps as PNG, the layout that most projects read: SPLIT/images/NAME.png, SPLIT/masks/NAME.png."""
 
 import io
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from maskkit.errors import ImageError
 from maskkit.exchange.outgoing import Outgoing, SampleTable
-from maskkit.images import DECODER_ERRORS, LARGEST_PIXELS
+from maskkit.images import opened_picture
 from maskkit.raster import LabelMap
 from maskkit.regions import RegionScheme
 
@@ -43,24 +42,8 @@ def read_label_map(path: Path, scheme: RegionScheme) -> LabelMap:
     Palette and grey pictures hold class numbers; RGB ones the scheme's colours, each pixel exactly one of them. Raises
     ImageError with the file and the value for anything else, before decoding where the header tells that it is large.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's of large pictures; the limit below is stricter
-            with Image.open(path, formats=("PNG",)) as image:
-                if image.width * image.height > LARGEST_PIXELS:
-                    raise ImageError(
-                        f"{path}: {image.width} x {image.height} pixels are more than the {LARGEST_PIXELS:,} allowed"
-                    )
-                image.load()
-                mode, array = image.mode, np.asarray(image)
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not a PNG") from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{path}: more pixels than the {LARGEST_PIXELS:,} allowed") from error
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}") from error
-    except DECODER_ERRORS as error:
-        raise ImageError(f"{path}: broken picture ({error})") from error
+    with opened_picture(path, str(path), ("PNG",)) as image:
+        mode, array = image.mode, np.asarray(image)
     if mode == "RGB":
         return _from_colors(array, scheme, path)
     if mode not in ("P", "L", "1") and not mode.startswith("I"):
