@@ -18,11 +18,11 @@ from cli.maskkit_exchange import export_command, import_command
 from cli.maskkit_inspect import inspect
 from cli.maskkit_morph import morph
 from cli.maskkit_options import as_json, face_option, overwrite_option, scheme_option
-from cli.shared import EXIT_FAILED, Advance, print_json, progress, run
+from cli.shared import EXIT_FAILED, Advance, print_json, progress, run, say_error
 from maskkit.detection import FREE_DETECTORS, FaceChoice, choose
 from maskkit.doctor import examine
 from maskkit.errors import MaskkitError, OutputError
-from maskkit.files import make_folder, refuse_existing, write_atomically
+from maskkit.files import leads_out, make_folder, refuse_existing, write_atomically
 from maskkit.images import SUFFIXES as IMAGE_SUFFIXES
 from maskkit.point_files import SUFFIXES as POINT_SUFFIXES
 from maskkit.point_files import points_table
@@ -66,11 +66,11 @@ def landmarks(
     Example:
       maskkit landmarks portrait.jpg holiday/ -o points --format csv
     """
-    paths = _photos(images)
+    failed: dict[str, str] = {}
+    paths = _photos(images, failed)
     results = Results(out, paths, overwrite)
     table = results.target("landmarks.csv") if kind == "csv" else None
     found: dict[str, maskkit.Face] = {}
-    failed: dict[str, str] = {}
     for path, name in _each("finding faces", paths):
         try:
             faces = choose(maskkit.detect(maskkit.read_image(path), detector), face, str(path))
@@ -117,15 +117,16 @@ def segment(
     if height_width is None and any(path.suffix.lower() in POINT_SUFFIXES for path in inputs):
         raise click.UsageError("a point file does not tell the size of its picture: give --size WIDTHxHEIGHT")
     regions = maskkit.load_scheme(scheme)
-    paths = _photos(inputs)
+    failed: dict[str, str] = {}
+    paths = _photos(inputs, failed)
     results = Results(out, paths, overwrite)
     found: dict[str, Any] = {}
-    failed: dict[str, str] = {}
     for path, name in _each("drawing masks", paths):
         try:
             image, faces = _image_and_points(path, detector, face)
             for ending, points in _numbered(faces, face):
-                mask = maskkit.rasterize(points, image.shape[:2] if image is not None else height_width or 0, regions)
+                shape = image.shape[:2] if image is not None else height_width or 0
+                mask = maskkit.rasterize(points, shape, regions, backend="numpy")  # too few to load numba for
                 target = _write_mask(results, f"{name}{ending}", kind, mask, regions)
                 if overlay and image is not None:
                     drawn = maskkit.draw_points(maskkit.overlay(image, mask, regions), points)
@@ -198,18 +199,26 @@ def _finish(as_json: bool, out: Path, found: dict[str, Any], failed: dict[str, s
     """Report what was made and what was not; failed if anything was not."""
     _report(as_json, {"out": str(out), "found": found, "failed": failed}, f"{len(found)} {what} in {out}")
     for message in failed.values():
-        click.echo(f"error: {message}", err=True)
+        say_error(message)
     return EXIT_FAILED if failed else 0
 
 
-def _photos(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and the pictures below the folders named; no two whose results would have one name."""
+def _photos(paths: Iterable[Path], failed: dict[str, str]) -> list[Path]:
+    """The files named, and the pictures below the folders named; no two whose results would have one name.
+
+    Links that lead out of such a folder or nowhere become entries of `failed`.
+    """
     files: list[Path] = []
     for path in paths:
         below = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
         if path.is_dir() and not below:
             raise OutputError(f"{path}: there are no pictures in this folder")
-        files += below if path.is_dir() else [path]
+        for file in below:
+            if leads_out(file, path):
+                failed[str(file)] = f"{file}: a symbolic link that leads out of {path}; name it itself to have it read"
+            elif not file.exists():
+                failed[str(file)] = f"{file}: a symbolic link that leads nowhere"
+        files += [file for file in below if str(file) not in failed] if path.is_dir() else [path]
     taken: dict[str, Path] = {}
     for path in dict.fromkeys(files):
         if path.name in taken:

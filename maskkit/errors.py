@@ -48,4 +48,8 @@ class MissingExtraError(MaskkitError):
         super().__init__(
             f"{purpose} needs {package}, which is not installed; get it with: pip install 'maskkit[{extra}]'"
         )
-        self.package, self.extra = package, extra
+        self.package, self.extra, self.purpose = package, extra, purpose
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str, str]]:
+        """Tell pickle what makes it again, because it comes from workers too."""
+        return type(self), (self.package, self.extra, self.purpose)

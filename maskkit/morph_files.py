@@ -91,7 +91,7 @@ def write_morph(
     faces = read_keys(keys, size, align)
     path = [*faces, faces[0]] if play == "loop" else faces
     points = along(np.stack([face.points for face in path]), positions)
-    masks = rasterize(points, size, request.scheme)
+    masks = rasterize(points, size, request.scheme, backend="numpy")  # too few to load numba for
     photos = None
     if any(face.image is not None for face in path):
         photos = _told(bend_photos(path, positions, points), len(points), on_frame)

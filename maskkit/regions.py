@@ -1,8 +1,7 @@
 """Region schemes: which classes there are, their colours, and the polygon of points that each one fills."""
 
-import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import SchemeError
+from maskkit.json_text import parse_json
 from maskkit.landmarks import POINT_COUNT
 
 BUILT_IN = Path(__file__).parent / "schemes"
@@ -23,6 +23,26 @@ class Region:
     color: tuple[int, int, int]
     polygon: tuple[int, ...]
     mirror: str
+
+
+@dataclass(frozen=True)
+class EdgeGroup:
+    """The edges of up to eight polygons: the numbers of the points at their ends, int64 (E,), and each polygon's bit.
+
+    `label` is what a pixel is painted that lies in the polygons of some bits: that of the highest, uint8 (2 ** K,).
+    """
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    bit: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, polygons: list[NDArray[np.int64]], labels: NDArray[np.uint8]) -> "EdgeGroup":
+        """The edges of polygons, given as numbers of points, that are painted in this order."""
+        start, end = np.concatenate(polygons), np.concatenate([np.roll(polygon, -1) for polygon in polygons])
+        bit = np.concatenate([np.full(len(polygon), 1 << k, np.uint8) for k, polygon in enumerate(polygons)])
+        return cls(start, end, bit, np.repeat(np.append(0, labels).astype(np.uint8), [1, *1 << np.arange(len(labels))]))
 
 
 @dataclass(frozen=True)
@@ -53,7 +73,26 @@ class RegionScheme:
     @property
     def drawable(self) -> bool:
         """Whether its regions can be painted from points; a scheme without polygons describes imported masks."""
-        return any(region.polygon for region in self.regions)
+        return len(self.polygons[1]) > 0
+
+    @cached_property
+    def polygons(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+        """The polygons in painting order: all their point numbers one after the other, int64; where each of them ends
+        in these, int64; the label that each is painted with, uint8."""
+        painted = [(index, region.polygon) for index, region in enumerate(self.regions) if region.polygon]
+        # Indexed, not copied: compiled code that does not look at bounds reads points by these numbers.
+        points = np.arange(POINT_COUNT, dtype=np.int64)[[point for _, polygon in painted for point in polygon]]
+        ends = np.cumsum([len(polygon) for _, polygon in painted], dtype=np.int64)
+        return points, ends, np.array([index for index, _ in painted], dtype=np.uint8)
+
+    @cached_property
+    def edge_groups(self) -> tuple["EdgeGroup", ...]:
+        """The edges of all polygons, those of eight at a time together, in painting order."""
+        points, ends, labels = self.polygons
+        polygons = np.split(points, ends[:-1])
+        return tuple(
+            EdgeGroup.of(polygons[first : first + 8], labels[first : first + 8]) for first in range(0, len(ends), 8)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The scheme as plain types, as a scheme file holds it."""
@@ -98,10 +137,10 @@ def load_scheme(name_or_file: str | Path) -> RegionScheme:
         if str(name_or_file) not in known:
             raise SchemeError(f"there is no scheme {str(name_or_file)!r}: take {', '.join(known)} or a .json file")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SchemeError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SchemeError(f"{path}: not valid JSON ({error})") from error
     return RegionScheme.from_dict(content, str(path))
 

@@ -1,5 +1,7 @@
 """Masks against slow exact arithmetic, sub-pixel truth and scikit-image."""
 
+import pickle
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from skimage.draw import polygon2mask
 
 import maskkit
 from benchmarks import exactness
-from maskkit.errors import PointsError, SchemeError
+from maskkit import raster
+from maskkit.errors import MaskkitError, MissingExtraError, PointsError, SchemeError
 from tests.drawn import face_points
 
 SIZE = 24
@@ -100,6 +103,77 @@ def test_batch_equals_one_by_one() -> None:
     assert together.shape == (70, 40, 50)
     assert all((together[i] == maskkit.rasterize(points[i], (40, 50))).all() for i in range(70))
     assert maskkit.rasterize(points[:0], 40).shape == (0, 40, 40)
+
+
+wild = st.one_of(coordinate, st.sampled_from([-1e6, 1e6]), st.floats(-1e6, 1e6, width=32))
+anywhere = st.one_of(faces, st.lists(st.tuples(wild, wild), min_size=68, max_size=68).map(np.array))
+
+
+def scheme_of_triangles(count: int) -> maskkit.RegionScheme:
+    """A scheme of more polygons than a byte has bits, which lie over each other."""
+    regions = [maskkit.Region("background", (0, 0, 0), (), "background")]
+    for k in range(count):
+        regions.append(maskkit.Region(f"r{k}", (0, 0, k), (k, (7 * k + 3) % 68, (11 * k + 5) % 68, -1), f"r{k}"))
+    return maskkit.RegionScheme("triangles", tuple(regions))
+
+
+@given(anywhere, st.sampled_from(["scgan", scheme_of_triangles(19)]), st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=150, deadline=None)
+def test_both_backends_paint_region_over_region(
+    points: np.ndarray, scheme: str | maskkit.RegionScheme, height: int, width: int
+) -> None:
+    whole = points.astype(np.float32).astype(np.float64)
+    expected = np.zeros((height, width), dtype=np.uint8)
+    chosen = maskkit.load_scheme(scheme) if isinstance(scheme, str) else scheme
+    for index, region in enumerate(chosen.regions):
+        if region.polygon:
+            expected[maskkit.fill_polygon(whole[list(region.polygon)], (height, width))] = index
+    assert (maskkit.rasterize(points, (height, width), scheme, "numpy") == expected).all()
+    pytest.importorskip("numba", reason="needs the extra fast")
+    assert (maskkit.rasterize(points, (height, width), scheme, "numba") == expected).all()
+
+
+def test_compiled_code_steps_from_row_to_row_without_rounding() -> None:
+    # Short edges in 256ths: among a million of them each remainder that the steps can leave comes up.
+    pytest.importorskip("numba", reason="needs the extra fast")
+    points = np.random.default_rng(0).integers(-300, 1300, (20_000, 68, 2)) / 256
+    scheme = scheme_of_triangles(19)
+    assert (maskkit.rasterize(points, 4, scheme, "numba") == maskkit.rasterize(points, 4, scheme, "numpy")).all()
+
+
+def test_every_kind_of_array_is_taken() -> None:
+    points = np.stack([face_points(40, opening=o) for o in (0, 0.1)])
+    expected = maskkit.rasterize(points, 40, backend="numpy")
+    read_only, strided = points.copy(), np.repeat(points, 2, axis=2)[..., ::2]
+    read_only.flags.writeable = False
+    unaligned = np.frombuffer(b"\0" + points.tobytes(), np.uint8)[1:].view(np.float32).reshape(points.shape)
+    for kind in (read_only, strided, unaligned, points.astype(">f4"), points.tolist(), np.asfortranarray(points)):
+        assert (maskkit.rasterize(kind, 40) == expected).all()
+
+
+def test_without_numba_auto_is_numpy_and_numba_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "maskkit.scanlines", None)
+    raster._compiled.cache_clear()
+    points = face_points(40)
+    assert (maskkit.rasterize(points, 40) == maskkit.rasterize(points, 40, backend="numpy")).all()
+    with pytest.raises(MissingExtraError, match=r"maskkit\[fast\]") as caught:
+        maskkit.rasterize(points, 40, backend="numba")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # as it comes from a worker
+    with pytest.raises(MaskkitError, match="no backend 'cuda': take auto, numpy or numba"):
+        maskkit.rasterize(points, 40, backend="cuda")  # type: ignore[arg-type]
+    raster._compiled.cache_clear()
+
+
+def test_where_no_cache_can_be_written_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba", reason="needs the extra fast")
+    from numba.core import caching
+
+    from maskkit import scanlines
+
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    labels = np.zeros((1, 40, 40), dtype=np.uint8)
+    scanlines._compiled()(face_points(40)[None], *maskkit.load_scheme("scgan").polygons, labels)
+    assert (labels[0] == maskkit.rasterize(face_points(40), 40, backend="numpy")).all()
 
 
 def test_painting_order_and_sides() -> None:
