@@ -98,5 +98,6 @@ def _write(path: Path, image: Image.Image, note: str | None = None) -> None:
         metadata.add_text("Description", note)  # tEXt for Latin-1, iTXt for everything else
         if source_type := SOURCE_TYPE.search(note):
             metadata.add_itxt("XML:com.adobe.xmp", XMP.format(source_type[0]))
-    image.save(buffer, "PNG", pnginfo=metadata)
+    # Half the time of the default 6, for 2 % more bytes of a photo.
+    image.save(buffer, "PNG", pnginfo=metadata, compress_level=4)
     write_atomically(path, lambda file: file.write(buffer.getvalue()))

@@ -1,6 +1,8 @@
 """Reading photos of every kind, refusing broken and huge ones, and moving points with the crop."""
 
+import io
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 import maskkit
+from maskkit import images
 from maskkit.errors import ImageError
 
 RED = (200, 30, 40)
@@ -78,6 +81,59 @@ def test_broken_and_huge_pictures_end_in_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(ImageError, match=message) as error:
             maskkit.read_image(path)
         assert str(path) in str(error.value)
+
+
+def _as_jpeg(mode: str = "RGB", turned: int = 1, **options: object) -> bytes:
+    """A smooth picture with fine noise, 45 x 38, so that every step of the decoding shows in its pixels."""
+    y, x = np.mgrid[:38, :45]
+    noise = np.random.default_rng(0).integers(-20, 20, (38, 45, 3))
+    pixels = (np.stack([x * 4, y * 5, 200 - x - y], axis=-1) + noise).clip(0, 255).astype(np.uint8)
+    exif, data = Image.Exif(), io.BytesIO()
+    exif[0x0112] = turned
+    Image.fromarray(pixels).convert(mode).save(data, "JPEG", exif=exif, **options)
+    return data.getvalue()
+
+
+def _spoilt(data: bytes, *, cut: int = 0, junk: bool = False) -> bytes:
+    middle = len(data) - len(data) // 4
+    return data[:-cut] if cut else data[:middle] + b"\xff\x11\0\xff\0" * junk + data[middle:]
+
+
+@pytest.mark.parametrize(
+    ("data", "fast"),
+    [
+        (_as_jpeg(), True),
+        (_as_jpeg(subsampling=0, quality=97), True),
+        (_as_jpeg(subsampling=1, quality=20, progressive=True, restart_marker_blocks=2), True),
+        (_as_jpeg("L"), True),
+        (_as_jpeg() + b"behind the end", True),
+        (_as_jpeg("CMYK"), False),
+        (_as_jpeg(turned=6), False),
+        (_spoilt(_as_jpeg(), cut=2), False),
+        (_spoilt(_as_jpeg(), cut=200), False),
+        (_spoilt(_as_jpeg(), junk=True), False),
+    ],
+    ids=["plain", "fine", "progressive", "grey", "trailing", "CMYK", "turned", "no end", "cut", "junk inside"],
+)
+def test_the_fast_decoder_changes_neither_pixels_nor_refusals(
+    data: bytes, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("simplejpeg", reason="needs the extra fast")
+
+    def outcome() -> object:
+        try:
+            return images.decode_image(io.BytesIO(data), "photo").tolist()
+        except ImageError as error:
+            return str(error)
+
+    with Image.open(io.BytesIO(data)) as image:
+        assert (images._plain_jpeg(image) is not None) == fast
+    with_it = outcome()
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    images._jpeg_decoder.cache_clear()
+    assert outcome() == with_it
+    assert images._jpeg_decoder() is None
+    images._jpeg_decoder.cache_clear()
 
 
 @pytest.mark.parametrize("size", [128, 64, 200])
