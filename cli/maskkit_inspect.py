@@ -69,6 +69,8 @@ def _tables(inspection: maskkit.Inspection) -> list[Table]:
         name: [f"{one.areas[name].mean:.2%}" for one in parts.values()] for name in inspection.dataset.scheme.names
     }
     poses = {name: [_spread(one.pose[name]) for one in parts.values()] for name in POSE_RANGES}
+    scored = [one.quality for one in parts.values() if one.quality.total]
+    qualities = {"quality": [_spread(one.quality) for one in parts.values()]}
     steps = sorted({step for one in parts.values() for step in one.detectors})
     found = {step: [f"{one.detectors[step]:,}" for one in parts.values()] for step in steps}
     rules = {rule: [f"{inspection.doubtful_rules.get(rule, 0):,}"] for rule in RULES}
@@ -79,6 +81,7 @@ def _tables(inspection: maskkit.Inspection) -> list[Table]:
         _table("mean share of the picture", parts, areas),
         *([_table("mean (and of 98 % of the rows)", parts, poses)] if found else []),
         *([_table("detector step", parts, found)] if found else []),
+        *([_table("mean (and of 98 % of the rows)", parts, qualities)] if scored else []),
         _table("doubtful by", ["rows"], rules),
     ]
 

@@ -89,9 +89,21 @@ def _pass_over_signals(dropped: "sys.UnraisableHookArgs") -> None:
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """Say why on standard error and leave."""
-    click.echo(f"error: {message}" if status == EXIT_FAILED else message, err=True)
+    """Say why on standard error and leave; a failure after a signal, as in an import it broke, is the signal's end."""
+    if status == EXIT_FAILED and _signals:
+        terminated = _signals[0] == signal.SIGTERM
+        message, status = ("terminated", EXIT_TERMINATED) if terminated else ("interrupted", EXIT_INTERRUPTED)
+    if status == EXIT_FAILED:
+        say_error(message)
+    else:
+        click.echo(message, err=True)
     sys.exit(status)
+
+
+def say_error(message: str) -> None:
+    """Say what is wrong on standard error. A name from a stranger's file must not steer the terminal."""
+    shown = "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in message)
+    click.echo(f"error: {shown}", err=True)
 
 
 def print_json(result: dict[str, Any]) -> None:

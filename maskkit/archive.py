@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from maskkit.errors import BuildError, ImageError
+from maskkit.files import leads_out
 from maskkit.images import SUFFIXES, Picture, decode_image, read_image
 
 LARGEST_MEMBER = 256 << 20  # bytes once unpacked; more than any picture that may be decoded has in a common format
@@ -41,12 +42,12 @@ class PhotoFolder:
     def names(self) -> dict[str, str]:
         """Every photo's id; a link that leads out of the folder is not followed, and named as a problem."""
         found: dict[str, str] = {}
-        inside = self.path.resolve()
         for entry in _walk(self.path):
-            if PurePosixPath(entry.name).suffix.lower() in SUFFIXES or (entry.is_symlink() and entry.is_dir()):
+            linked_folder = entry.is_symlink() and Path(entry.path).is_dir()
+            if PurePosixPath(entry.name).suffix.lower() in SUFFIXES or linked_folder:
                 name = Path(entry.path).relative_to(self.path).as_posix()
-                outside = entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside)
-                if outside or not entry.is_dir():
+                outside = entry.is_symlink() and leads_out(Path(entry.path), self.path)
+                if outside or not linked_folder:
                     found[name] = "a symbolic link that leads out of the folder of photos" if outside else ""
         return found
 

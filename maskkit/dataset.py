@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from maskkit.errors import ShardError
-from maskkit.files import write_atomically
+from maskkit.files import leads_out, write_atomically
+from maskkit.json_text import parse_json
 from maskkit.regions import RegionScheme
 
 FORMAT = "maskkit-shards"
 VERSION = 1
 SPLITS = ("train", "val", "test")
 FILE_NAME = "dataset.json"
-SHARD_NAME = re.compile(r"(train|val|test)-\d{5}\.h5")  # nothing else is opened, so no path can lead out of the folder
+LARGEST_SIZE = 4096  # the side of a photo
+# Nothing else is opened, so no path can lead out of the folder.
+SHARD_NAME = re.compile(r"(train|val|test)-[0-9]{5}\.h5")
 
 
 @dataclass
@@ -91,12 +94,12 @@ def read_dataset(folder: str | Path) -> Dataset:
     """Read and check `dataset.json` of a folder of shards; ShardError names the file and what is wrong."""
     path = Path(folder) / FILE_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ShardError(f"{folder} holds no {FILE_NAME}; a folder made by `maskkit build-celeba` is needed") from error
     except OSError as error:
         raise ShardError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ShardError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ShardError(f"{path}: not the description of a {FORMAT} data set")
@@ -105,7 +108,7 @@ def read_dataset(folder: str | Path) -> Dataset:
     try:
         dataset = Dataset(
             scheme=RegionScheme.from_dict(content["scheme"], str(path)),
-            size=int(content["image_size"]),
+            size=_whole(content["image_size"], 1, LARGEST_SIZE),
             attribute_names=tuple(map(str, content["attribute_names"])),
             source=dict(content["source"]),
             options=dict(content["options"]),
@@ -121,6 +124,8 @@ def read_dataset(folder: str | Path) -> Dataset:
     for entry in dataset.shards:
         if not SHARD_NAME.fullmatch(entry.file) or not entry.file.startswith(f"{entry.split}-"):
             raise ShardError(f"{path}: {entry.file!r} is no name of a shard of the split {entry.split!r}")
+        if leads_out(path.parent / entry.file, path.parent):
+            raise ShardError(f"{path}: {entry.file} is a link that leads out of the folder; copy the file there")
     return dataset
 
 
@@ -134,6 +139,14 @@ def read_finished(folder: str | Path) -> Dataset:
 
 def _entry(item: dict[str, Any]) -> ShardEntry:
     skipped = [(str(name), str(reason)) for name, reason in item["skipped"]]
-    inputs = None if item.get("inputs") is None else int(item["inputs"])
-    rows, size = int(item["rows"]), int(item["bytes"])
+    inputs = None if item.get("inputs") is None else _whole(item["inputs"])
+    size = _whole(item["bytes"])
+    rows = _whole(item["rows"], most=size)  # each takes some
     return ShardEntry(str(item["file"]), str(item["split"]), rows, size, str(item["sha256"]), skipped, inputs)
+
+
+def _whole(value: Any, least: int = 0, most: int = 1 << 53) -> int:
+    number = int(value)
+    if not least <= number <= most:
+        raise ValueError(f"{number} is not within {least} and {most}")
+    return number

@@ -40,9 +40,16 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create `folder` and its parents; OutputError where that is not allowed or a file is in the way."""
+    """Create `folder` and its parents so that they survive a power cut.
+
+    Raises OutputError where that is not allowed or a file is in the way.
+    """
+    folder = folder.absolute()
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for place in missing:
+            sync_folder(place.parent)
     except OSError as error:
         raise OutputError(f"the folder {folder} could not be made: {error.strerror or error}") from error
 
@@ -51,6 +58,14 @@ def check_name(path: Path) -> None:
     """Raise OutputError for `.`, `..` and `/`, which name no file or folder that could be made."""
     if path.name in ("", ".."):
         raise OutputError(f"{path} is no name for a result; give one")
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file below `folder` lies, by a symbolic link, somewhere else."""
+    try:
+        return not path.resolve().is_relative_to(folder.resolve())
+    except RuntimeError:  # a link to itself, which nobody can open
+        return False
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -45,7 +45,8 @@ def check_points(points: ArrayLike, source: str = "the points") -> Points:
     NaN and infinity are not. `source` names them in the error.
     """
     try:
-        array = np.asarray(points, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is refused below
+            array = np.asarray(points, dtype=np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise PointsError(f"{source}: expected numbers of shape (68, 2), got something else ({error})") from error
     if array.ndim not in (2, 3) or array.shape[-2:] != (POINT_COUNT, 2):

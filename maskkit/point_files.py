@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from maskkit.errors import PointsError
 from maskkit.files import write_atomically
+from maskkit.json_text import parse_json
 from maskkit.landmarks import POINT_COUNT, Points, check_points
 
 SUFFIXES = (".pts", ".json", ".csv")
@@ -104,8 +105,8 @@ def _parse_pts(text: str, path: Path) -> list[list[float]]:
 
 def _parse_json(text: str, path: Path) -> ArrayLike:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise PointsError(f"{path}: not valid JSON ({error})") from error
     if isinstance(content, dict):
         if "points" not in content:

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import json
+import math
 import os
+import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
@@ -17,7 +19,9 @@ from numpy.typing import NDArray
 from maskkit.dataset import FORMAT, SPLITS, VERSION, Dataset, ShardEntry, read_finished
 from maskkit.errors import ShardError
 from maskkit.files import write_atomically
+from maskkit.heaps import read_text
 from maskkit.images import Picture
+from maskkit.json_text import parse_json
 from maskkit.landmarks import POINT_COUNT, Points
 from maskkit.raster import LabelMap
 from maskkit.regions import RegionScheme
@@ -25,6 +29,9 @@ from maskkit.regions import RegionScheme
 GZIP_LEVEL = 4
 FOUND = ("landmarks", "detector", "score", "box")  # all of them, or none
 ROWS_AT_ONCE = 64
+READ_ERRORS = (OSError, RuntimeError, ValueError, IndexError, EOFError, zlib.error)
+LARGEST_ROW = 1 << 26  # bytes of a picture, or of a column
+LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
 FIRST_STEPS = 3  # always named; the names of later steps are there from the first row on that needs one
 
 
@@ -100,7 +107,7 @@ class Shard:
     """
 
     def __init__(self, path: Path, dataset: Dataset | None = None, entry: ShardEntry | None = None) -> None:
-        self.path = path
+        self.path, self._descriptor = path, -1
         try:
             if entry is not None and path.stat().st_size != entry.bytes:
                 raise ShardError(f"{path}: {path.stat().st_size:,} bytes, and dataset.json promises {entry.bytes:,}")
@@ -110,13 +117,18 @@ class Shard:
         try:
             _check_structure(self._file, path, dataset, entry)
             self._image, self._mask = self._file["image"], self._file["mask"]
+            self._count, self._side = int(self._image.shape[0]), int(self._image.shape[1])
+            # Where the data set lies as the format says, its bytes are fetched without HDF5's own work round them.
+            self._first_byte = self._image.id.get_offset() if hasattr(os, "preadv") else None
+            self._descriptor = self._file.id.get_vfd_handle()
+            self._plain_masks = _gzip_alone(self._mask, (1, self._side, self._side))
             # All but the pictures is small, 0.6 kB a row, and reading it row by row would cost more than the pictures.
             found = (*FOUND, "quality") if "quality" in self._file else FOUND
             names = ("attributes", "id", *(found if "landmarks" in self._file else ()))
             self._columns: dict[str, NDArray[Any]] = {name: self._file[name][:] for name in names}
             self._detectors: list[str] = []
             if self.has_landmarks:
-                self._detectors = list(map(str, json.loads(self._file["detector"].attrs["detectors"])))
+                self._detectors = list(map(str, parse_json(read_text(self._file["detector"], "detectors", path))))
         except (KeyError, OSError, RuntimeError, TypeError, ValueError, RecursionError) as error:
             self.close()
             raise ShardError(f"{path}: damaged, or not a shard ({error})") from error
@@ -125,12 +137,12 @@ class Shard:
             raise
 
     def __len__(self) -> int:
-        return len(self._image)
+        return self._count
 
     @property
     def size(self) -> int:
         """The side of the photos and masks in pixels."""
-        return int(self._image.shape[1])
+        return self._side
 
     @property
     def has_landmarks(self) -> bool:
@@ -141,7 +153,7 @@ class Shard:
         """One sample as ShardReader gives it; ShardError if its data cannot be read."""
         columns = self._columns
         try:
-            sample: dict[str, Any] = {"image": self._image[row], "mask": self._mask[row]}
+            sample: dict[str, Any] = {"image": self._read_image(row), "mask": self._read_mask(row)}
             sample["attributes"], sample["id"] = columns["attributes"][row].copy(), columns["id"][row].decode()
             if self.has_landmarks:
                 sample["landmarks"], sample["box"] = columns["landmarks"][row].copy(), columns["box"][row].copy()
@@ -149,7 +161,7 @@ class Shard:
                 sample["score"] = float(columns["score"][row])
                 if "quality" in columns:
                     sample["quality"] = float(columns["quality"][row])
-        except (OSError, RuntimeError, ValueError, IndexError) as error:
+        except READ_ERRORS as error:
             raise ShardError(
                 f"{self.path}, row {row}: cannot be read ({error}); `maskkit verify` tells more"
             ) from error
@@ -158,11 +170,29 @@ class Shard:
     def mask(self, row: int) -> LabelMap:
         """One label map, without the photo; ShardError if its data cannot be read."""
         try:
-            return np.asarray(self._mask[row])
-        except (OSError, RuntimeError, ValueError, IndexError) as error:
+            return self._read_mask(row)
+        except READ_ERRORS as error:
             raise ShardError(
                 f"{self.path}, row {row}: cannot be read ({error}); `maskkit verify` tells more"
             ) from error
+
+    def _read_image(self, row: int) -> Picture:
+        if not 0 <= row < self._count:
+            raise IndexError(f"the shard has {self._count} rows")
+        if self._first_byte is None:
+            return np.asarray(self._image[row])
+        image = np.empty((self._side, self._side, 3), dtype=np.uint8)
+        if os.preadv(self._descriptor, [image.data], self._first_byte + row * image.nbytes) != image.nbytes:
+            raise EOFError("the file ends before it")
+        return image
+
+    def _read_mask(self, row: int) -> LabelMap:
+        if self._plain_masks:
+            left_out, packed = self._mask.id.read_direct_chunk((row, 0, 0))
+            if not left_out:  # no filter was left out when it was written
+                unpacked = zlib.decompressobj().decompress(packed, self._side**2 + 1)
+                return np.frombuffer(unpacked, dtype=np.uint8).reshape(self._side, self._side).copy()
+        return np.asarray(self._mask[row])
 
     def column(self, name: str) -> NDArray[Any]:
         """All rows of what is small: `attributes`, and of those that have points `landmarks`, `score` and `box`."""
@@ -185,6 +215,7 @@ class Shard:
 
     def close(self) -> None:
         """Close the file."""
+        self._descriptor = -1  # the number may soon be another file's
         self._file.close()
 
     def __enter__(self) -> "Shard":
@@ -233,9 +264,10 @@ class ShardReader:
         return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"row {index} of {len(self)} in the split {self.split} of {self.folder}")
-        index %= len(self)
+        count = len(self)
+        if not -count <= index < count:
+            raise IndexError(f"row {index} of {count} in the split {self.split} of {self.folder}")
+        index %= count
         number = bisect_right(self._ends, index)
         row = index - (self._ends[number - 1] if number else 0)
         return self._shard(number).read(row)
@@ -252,20 +284,29 @@ class ShardReader:
         return {**self.__dict__, "_open": {}}
 
 
+def _gzip_alone(data: h5py.Dataset, chunk: tuple[int, ...]) -> bool:
+    """Whether a data set lies in chunks of this shape that are compressed by gzip and by nothing else."""
+    if data.chunks != chunk:
+        return False
+    filters = data.id.get_create_plist()
+    return [filters.get_filter(i)[0] for i in range(filters.get_nfilters())] == [h5py.h5z.FILTER_DEFLATE]
+
+
 def _check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry: ShardEntry | None) -> None:
-    if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
+    if not _says_format(file, path):
         raise ShardError(f"{path}: not a shard of {FORMAT} version {VERSION}")
     for name in file:
         # Links and outside storage would let a shard from a stranger read other files of this machine.
         inside = isinstance(file.get(name, getlink=True), h5py.HardLink) and isinstance(file[name], h5py.Dataset)
         if not inside or file[name].is_virtual or file[name].external:
             raise ShardError(f"{path}: {name} does not hold its own data; such shards are refused")
+        _check_storage(file[name], name, path)
     if dataset is not None and entry is not None:
         _check_description(file, path, dataset, entry)
     if "image" not in file or file["image"].ndim != 4:
         raise ShardError(f"{path}: the data set 'image' of shape (N, H, W, 3) is missing")
     count, size = entry.rows if entry else len(file["image"]), dataset.size if dataset else file["image"].shape[1]
-    names = list(map(str, json.loads(file.attrs["attribute_names"])))
+    names = list(map(str, parse_json(read_text(file, "attribute_names", path))))
     expected: dict[str, tuple[tuple[int, ...], str]] = {
         "image": ((count, size, size, 3), "uint8"),
         "mask": ((count, size, size), "uint8"),
@@ -288,6 +329,25 @@ def _check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry
         raise ShardError(f"{path}: id is not {count} fixed-length strings")
 
 
+def _check_storage(data: h5py.Dataset, name: str, path: Path) -> None:
+    """Refuse what claims more memory than its file could fill."""
+    item = data.dtype.itemsize
+    # The pictures are read row by row and may be packed; all else is read at once.
+    ratio, row = (LARGEST_RATIO, data.shape[1:]) if name in ("image", "mask") else (1, data.shape)
+    claims = (math.prod(data.shape) * item > ratio * path.stat().st_size, math.prod(row) * item > LARGEST_ROW)
+    if any(claims) or math.prod(data.chunks or ()) * item > LARGEST_ROW:
+        raise ShardError(f"{path}: {name} claims the shape {data.shape}, which this file cannot hold")
+
+
+def _says_format(file: h5py.File, path: Path) -> bool:
+    try:
+        version = file.attrs.get_id("version")
+        plain = version.shape == () and version.dtype.kind in "iu"
+        return plain and read_text(file, "format", path) == FORMAT and int(file.attrs["version"]) == VERSION
+    except KeyError:
+        return False
+
+
 def _check_description(file: h5py.File, path: Path, dataset: Dataset, entry: ShardEntry) -> None:
     """Compare what the file says of itself with `dataset.json`: mixed-up names would be learned without a word."""
     promised = {
@@ -295,7 +355,8 @@ def _check_description(file: h5py.File, path: Path, dataset: Dataset, entry: Sha
         "scheme": dataset.scheme.to_dict(),
         "attribute_names": list(dataset.attribute_names),
     }
-    found = {name: file.attrs[name] if name == "split" else json.loads(file.attrs[name]) for name in promised}
+    texts = {name: read_text(file, name, path) for name in promised}
+    found = {name: text if name == "split" else parse_json(text) for name, text in texts.items()}
     for name, value in promised.items():
         if found[name] != value:
             raise ShardError(f"{path}: its {name} is {found[name]}, and dataset.json promises {value}")

@@ -13,6 +13,8 @@ from maskkit.images import opened_picture
 from maskkit.raster import LabelMap
 from maskkit.regions import RegionScheme
 
+PIXELS_AT_ONCE = 1 << 20  # in colours; the largest picture at once would take gigabytes
+
 
 def write(outgoing: Outgoing, folder: Path, palette: bool) -> None:
     """Write every photo as RGB PNG and every label map as palette or grey PNG; both hold the class numbers."""
@@ -54,15 +56,21 @@ def read_label_map(path: Path, scheme: RegionScheme) -> LabelMap:
 
 
 def _from_colors(array: NDArray[np.uint8], scheme: RegionScheme, path: Path) -> LabelMap:
-    weights = np.array([1 << 16, 1 << 8, 1])
-    codes, pixels = scheme.palette.astype(np.int64) @ weights, array.astype(np.int64) @ weights
+    weights = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+    codes = scheme.palette.astype(np.int32) @ weights
     if len(set(codes.tolist())) < len(codes):
         raise ImageError(f"{path}: it holds colours, and two classes of {scheme.name} have the same colour")
     order = np.argsort(codes)
-    labels = order[np.searchsorted(codes[order], pixels).clip(max=len(codes) - 1)]
-    wrong = np.argwhere(codes[labels] != pixels)
-    if len(wrong):
-        y, x = wrong[0].tolist()
-        color = ", ".join(map(str, array[y, x].tolist()))
-        raise ImageError(f"{path}: the colour ({color}) at x {x}, y {y} is none of {scheme.name}'s")
-    return np.asarray(labels, dtype=np.uint8)
+    labels = np.empty(array.shape[:2], dtype=np.uint8)
+    height = max(1, PIXELS_AT_ONCE // array.shape[1])
+    for top in range(0, len(array), height):
+        part = array[top : top + height]
+        pixels = part.astype(np.int32) @ weights
+        found = order[np.searchsorted(codes[order], pixels).clip(max=len(codes) - 1)]
+        wrong = np.argwhere(codes[found] != pixels)
+        if len(wrong):
+            y, x = wrong[0].tolist()
+            color = ", ".join(map(str, part[y, x].tolist()))
+            raise ImageError(f"{path}: the colour ({color}) at x {x}, y {top + y} is none of {scheme.name}'s")
+        labels[top : top + height] = found
+    return labels

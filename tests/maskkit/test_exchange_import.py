@@ -352,7 +352,7 @@ def _replace(name: str, make: Callable[[h5py.File], object]) -> Callable[[Path],
 
 def _virtual(file: h5py.File) -> None:
     layout = h5py.VirtualLayout((6, 1, 24, 24), "f4")
-    layout[:] = h5py.VirtualSource("/etc/passwd", "x", (6, 1, 24, 24))
+    layout[:] = h5py.VirtualSource("/nowhere/outside", "x", (6, 1, 24, 24))
     file.create_virtual_dataset("b_", layout)
 
 
@@ -374,8 +374,8 @@ def _bomb(folder: Path) -> None:
         (_replace("ih", lambda file: file.create_dataset("ih", (6, 3, 10**5, 10**5), "f4", chunks=(1, 1, 9, 9))),
          "ih claims the shape"),
         (_replace("b_", lambda file: file.create_dataset("b_", (6, 1, 24, 24), "S9")), "not numbers"),
-        (_replace("b_", lambda file: file.__setitem__("b_", h5py.ExternalLink("/etc/passwd", "/b_"))), "its own data"),
-        (_replace("b_", lambda file: file.create_dataset("b_", (6, 1, 24, 24), "f4", external="/etc/passwd")),
+        (_replace("b_", lambda file: file.__setitem__("b_", h5py.ExternalLink("/nowhere/f", "/b_"))), "its own data"),
+        (_replace("b_", lambda file: file.create_dataset("b_", (6, 1, 24, 24), "f4", external="/nowhere/outside")),
          "its own data"),
         (_replace("b_", _virtual), "its own data"),
         (_replace("b_", lambda file: file.create_group("b_")), "its own data"),

@@ -4,6 +4,8 @@ import json
 import multiprocessing
 import pickle
 import shutil
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -98,7 +100,7 @@ def _store_outside(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         shape = file["image"].shape
         del file["image"]
-        file.create_dataset("image", shape, "uint8", external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
+        file.create_dataset("image", shape, "uint8", external=[("/nowhere/outside", 0, h5py.h5f.UNLIMITED)])
 
 
 def _resign(folder: Path) -> None:
@@ -147,6 +149,65 @@ def test_mixed_up_names_are_noticed(copy: Path) -> None:
         path.write_text(text.replace(old, new))
         with pytest.raises(ShardError, match=f"its {message} is"):
             maskkit.verify(copy)
+
+
+def _store_again(path: Path, name: str, **storage: object) -> None:
+    with h5py.File(path, "r+") as file:
+        data = file[name][:]
+        del file[name]
+        file.create_dataset(name, data=data, **storage)
+
+
+def _leave_the_filter_out(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["mask"].id.write_direct_chunk((3, 0, 0), file["mask"][3].tobytes(), filter_mask=1)
+
+
+def _put_a_block_before(path: Path) -> None:
+    with h5py.File(path) as file, h5py.File(path.with_suffix(".new"), "w", userblock_size=1024) as other:
+        for name in file:
+            file.copy(name, other)
+        other.attrs.update(file.attrs)
+    path.with_suffix(".new").rename(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: None,
+        lambda path: _store_again(path, "image", chunks=(1, 64, 64, 3), compression="gzip"),
+        lambda path: _store_again(path, "mask"),
+        lambda path: _store_again(path, "mask", chunks=(1, 64, 64), compression="lzf"),
+        lambda path: _store_again(path, "mask", chunks=(1, 64, 64), compression="gzip", shuffle=True),
+        lambda path: _store_again(path, "mask", chunks=(2, 64, 64), compression="gzip"),
+        _leave_the_filter_out,
+        _put_a_block_before,
+    ],
+    ids=["plain", "packed photos", "flat masks", "lzf", "shuffled", "two a chunk", "one unpacked", "user block"],
+)
+def test_rows_are_what_hdf5_itself_reads(copy: Path, change: Callable[[Path], None]) -> None:
+    change(copy / "train-00000.h5")
+    _resign(copy)
+    reader = maskkit.ShardReader(copy)
+    with h5py.File(copy / "train-00000.h5") as file:
+        for row in range(16):
+            for name in ("image", "mask"):
+                assert (reader[row][name] == file[name][row]).all()
+                assert reader[row][name].flags.writeable
+
+
+@pytest.mark.parametrize("chunk", [b"\1" * 4096, zlib.compress(bytes(10)), zlib.compress(bytes(4_000_000))])
+def test_damaged_rows_end_in_a_sentence(copy: Path, chunk: bytes) -> None:
+    with h5py.File(copy / "train-00000.h5", "r+") as file:
+        file["mask"].id.write_direct_chunk((3, 0, 0), chunk)
+    _resign(copy)
+    reader = maskkit.ShardReader(copy)
+    with pytest.raises(ShardError, match=r"train-00000\.h5, row 3: cannot be read"):
+        reader[3]
+    assert reader[4]["mask"].shape == (64, 64)
+    _cut(copy / "train-00000.h5")  # behind the back of the reader that has it open
+    with pytest.raises(ShardError, match="row 15: cannot be read"):
+        reader[15]
 
 
 def test_a_reader_refuses_a_cut_shard_and_an_unfinished_build(copy: Path) -> None:
