@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import os
 from dataclasses import dataclass
 
 from maskkit import mtcnn
@@ -16,6 +17,14 @@ PARTS = (
     ("h5py", ("h5py",), "", "shards"),
     ("dlib", ("dlib-bin", "dlib"), "detect", "finding faces"),
     ("av", ("av",), "video", "writing .mp4"),
+    ("numba", ("numba",), "fast", "drawing masks faster (optional)"),
+    ("simplejpeg", ("simplejpeg",), "fast", "decoding JPEGs faster (optional)"),
+    ("ray", ("ray",), "ray", "builds on several machines (optional)"),
+    ("scipy", ("scipy",), "exchange", "bending photos in morphs, importing DeepFashion"),
+    ("pyarrow", ("pyarrow",), "exchange", "exporting Parquet"),
+    ("pycocotools", ("pycocotools",), "exchange", "exporting COCO's run-length codes"),
+    ("webdataset", ("webdataset",), "exchange", "reading exported WebDataset tars"),
+    ("albumentations", ("albumentations",), "augment", "augmentation"),
     ("torch", ("torch",), "gan", "training and rendering"),
     ("pydantic", ("pydantic",), "gan", "training settings"),
     ("tomli_w", ("tomli-w",), "gan", "training settings"),
@@ -34,6 +43,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look for every package and model that some part of the project needs; imports them, which takes a few seconds."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for news
     return [_package(*part) for part in PARTS] + [_opencv_twice(), _model(), _mtcnn(), _device()]
 
 

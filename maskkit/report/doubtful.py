@@ -17,6 +17,7 @@ from maskkit.shards import Shard
 FEWEST = 20  # rows of a split from which quartiles say something
 COMMON = 0.99  # a region that this share of the rows has is missed where it is absent
 GUESSED = ("usual-box",)  # steps that found no face and took the place where faces usually are
+SHAKY = 0.1  # the quality score from which points are doubtful
 MOST_LISTED = 2000  # rows kept with their reasons, the worst first; all are counted
 
 Flags = NDArray[Any]
@@ -27,6 +28,8 @@ RULES = {
     "area": f"a region's share of the picture is more than {FAR:g} quartile distances beyond a quartile of its split",
     "missing": f"a region that {COMMON:.0%} of the split's rows have takes no pixel",
     "guessed": f"no detector found the face: its points come from the step {', '.join(GUESSED)}",
+    "quality": f"the points move by more than {SHAKY:g} of the eyes' distance when the face's box is shifted a little "
+    "(data sets built with --quality)",
 }
 
 
@@ -95,22 +98,31 @@ class Judge:
         distances = np.zeros(len(shard))
         if shard.has_landmarks:
             distances = self.statistics.distances(points_of(shard))
+        scores = shard.qualities()
+        qualities = np.zeros(len(shard)) if scores is None else np.nan_to_num(scores, nan=0.0)
         low, high = self.area_fences
         missing = (areas == 0) & self.common
         outside = ((areas < low) | (areas > high)) & ~missing
         guessed = np.array([step in GUESSED for _, step, _ in rows], dtype=bool)
         flagged = missing.any(axis=1) | outside.any(axis=1) | (distances > self.farthest) | guessed
+        flagged |= qualities > SHAKY
         for row in np.flatnonzero(flagged).tolist():
             doubts = list(self._shape(float(distances[row])))
             doubts += self._areas(areas[row], missing[row], outside[row])
             if guessed[row]:
                 doubts.append(_Doubt("guessed", f"points from the step {rows[row][1]}", 0.0))
+            doubts += self._quality(float(qualities[row]))
             found.add(_row(split, shard.path.name, row, rows[row][0], doubts))
 
     def _shape(self, distance: float) -> Iterator[_Doubt]:
         if distance > self.farthest:
             severity = self.statistics.distance.severity(distance)
             yield _Doubt("shape", f"shape {distance:.3f} of the eyes' distance from the mean face", severity)
+
+    def _quality(self, value: float) -> Iterator[_Doubt]:
+        if value > SHAKY:
+            severity = self.statistics.quality.severity(value)
+            yield _Doubt("quality", f"points move by {value:.3f} of the eyes' distance with the box", severity)
 
     def _areas(self, areas: Flags, missing: Flags, outside: Flags) -> Iterator[_Doubt]:
         for number, (name, histogram) in enumerate(self.statistics.areas.items()):

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from maskkit.detection import STEPS
 from maskkit.report.charts import COLORS, bar, distribution
-from maskkit.report.doubtful import FEWEST, RULES
+from maskkit.report.doubtful import FEWEST, RULES, SHAKY
 from maskkit.report.inspection import Inspection
 
 LONGEST_NAME = 120  # characters shown of an id or a name
@@ -100,11 +101,28 @@ def pose_section(inspection: Inspection) -> str:
 
 def detectors_section(inspection: Inspection) -> str:
     """How many rows each step of the detector found."""
-    steps = sorted({step for one in inspection.splits.values() for step in one.detectors})
+    found = {step for one in inspection.splits.values() for step in one.detectors}
+    steps = [*(step for step in STEPS if step in found), *sorted(found.difference(STEPS))]
     if not steps:
         return "<p>The rows have no points.</p>"
     counts = [(plain(step), *(f"{one.detectors[step]:,}" for one in inspection.splits.values())) for step in steps]
     return table(("step", *inspection.splits), counts)
+
+
+def quality_section(inspection: Inspection) -> str:
+    """How far the points of the rows move with the box of their face; nothing where no row has a quality."""
+    histograms = {split: one.quality for split, one in inspection.splits.items() if one.quality.total}
+    if not histograms:
+        return "<p>The rows have no quality scores; maskkit build-celeba and build-folder give them with --quality.</p>"
+    title = "Quality: how far points move when the box is shifted by 5 %, in distances of the outer eye corners"
+    drawn = distribution(title, histograms, 0.0, 2 * SHAKY)
+    lines = [
+        (split, f"{one.mean:.3f}", f"{one.quantile(0.5):.3f}", f"{one.quantile(0.99):.3f}", f"{one.missing:,}")
+        for split, one in histograms.items()
+    ]
+    note = f"<p>0 is best; above {SHAKY:g} a row is doubtful. What lies beyond the axis is counted at its end.</p>"
+    chart = f'<div class="charts"><figure>{drawn}<figcaption>{escape(title)}</figcaption></figure></div>'
+    return note + chart + table(("split", "mean", "median", "99 %", "without"), lines)
 
 
 def rules_section(inspection: Inspection) -> str:

@@ -30,6 +30,7 @@ EXPECTED_AREAS: dict[tuple[str, ...], tuple[float, float]] = {
 FINE = 4096  # bins
 POSE_RANGES = {"roll": (-180.0, 180.0), "yaw": (-2.0, 2.0), "pitch": (-1.0, 2.0), "mouth": (0.0, 1.0)}
 FAREST_DISTANCE = 2.0  # of a shape from the mean, in eye distances
+WORST_QUALITY = 1.0
 
 
 @dataclass
@@ -46,6 +47,7 @@ class SplitStatistics:
     pose: dict[str, Histogram] = field(init=False)
     detectors: Counter[str] = field(default_factory=Counter)
     distance: Histogram = field(init=False)
+    quality: Histogram = field(init=False)
     mean_shape: NDArray[np.float64] | None = None
     colors: NDArray[np.float64] = field(init=False)
 
@@ -55,6 +57,7 @@ class SplitStatistics:
         self.areas = {name: Histogram(np.linspace(0, 1, FINE + 1) ** 2) for name in self.scheme.names}
         self.pose = {name: Histogram(np.linspace(*ends, FINE + 1)) for name, ends in POSE_RANGES.items()}
         self.distance = Histogram(np.linspace(0, FAREST_DISTANCE, FINE + 1))
+        self.quality = Histogram(np.linspace(0, WORST_QUALITY, FINE + 1))
         self.colors = np.zeros((self.size, self.size, 3))
 
     def add(self, shard: Shard, areas: NDArray[np.float64]) -> None:
@@ -69,6 +72,8 @@ class SplitStatistics:
                 self.pose[name].add(values)
             self.distance.add(self.distances(points_of(shard)))
             self.detectors.update(step for _, step, _ in shard.found())
+        if (qualities := shard.qualities()) is not None:
+            self.quality.add(qualities)
 
     def distances(self, points: Points) -> NDArray[np.float64]:
         """How far faces (N, 68, 2) are from the mean face in shape, in its eye distances: float64 (N,).
@@ -106,6 +111,7 @@ class SplitStatistics:
             "pose": {name: histogram.to_dict() for name, histogram in self.pose.items() if histogram.total},
             "detectors": dict(self.detectors),
             "shape_distance": self.distance.to_dict() if self.distance.total else {},
+            "quality": self.quality.to_dict() if self.quality.total else {},
         }
 
     def expected_areas(self) -> list[dict[str, Any]]:

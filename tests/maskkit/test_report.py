@@ -30,10 +30,16 @@ CHROMIUM = (
 )  # fmt: skip
 
 
-def write_rows(folder: Path, rows: list[Row], names: tuple[str, ...], scheme: maskkit.RegionScheme) -> Path:
+def write_rows(
+    folder: Path,
+    rows: list[Row],
+    names: tuple[str, ...],
+    scheme: maskkit.RegionScheme,
+    options: dict[str, bool] | None = None,
+) -> Path:
     """A data set of one shard, as a build would leave it."""
     folder.mkdir()
-    dataset = Dataset(scheme, len(rows[0].image), names, {"kind": "drawn"}, {}, {}, complete=True)
+    dataset = Dataset(scheme, len(rows[0].image), names, {"kind": "drawn"}, options or {}, {}, complete=True)
     dataset.shards.append(write_shard(folder, "train-00000.h5", rows, dataset, tuple(STEPS)))
     write_ledger(folder, dataset)
     dataset.write(folder)
@@ -177,6 +183,28 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def test_quality_and_every_step_are_shown_and_shaky_points_doubtful(tmp_path: Path) -> None:
+    rows = [drawn_row(number, 64) for number in range(30)]
+    scores = np.linspace(0.01, 0.08, 30)
+    scores[[4, 11]] = 0.2, np.nan
+    for row, score in zip(rows, scores, strict=True):
+        row.quality = float(score)
+    rows[2].detector = "five-points"
+    folder = write_rows(tmp_path / "s", rows, ATTRIBUTES, maskkit.load_scheme("scgan"), {"quality": True})
+    inspection = maskkit.inspect_shards(folder)
+    assert [(row.row, row.rules) for row in inspection.doubtful] == [(4, ("quality",))]
+    figures = inspection.to_dict()["splits"]["train"]["quality"]
+    assert (figures["mean"], figures["missing"]) == (pytest.approx(np.nanmean(scores), abs=1e-6), 1)
+    maskkit.write_report(inspection, tmp_path / "report.html", rows=1)
+    page = (tmp_path / "report.html").read_text()
+    assert "<td>five-points</td><td>1</td>" in page and "<td>hog</td><td>29</td>" in page
+    assert "points move by 0.200 of the eyes&#x27; distance" in page and 'aria-label="Quality' in page
+    rows[0].quality = None
+    without = maskkit.inspect_shards(write_rows(tmp_path / "u", rows[:1], ATTRIBUTES, maskkit.load_scheme("scgan")))
+    maskkit.write_report(without, tmp_path / "plain.html", rows=0)
+    assert "no quality scores" in (tmp_path / "plain.html").read_text()
 
 
 @pytest.fixture
