@@ -129,27 +129,13 @@ def report(name: str, values: list[float], unit: str) -> None:
     print(f"{name:44} {ordered[len(ordered) // 2]:8.2f} {unit}   {ordered[0]:.2f} .. {ordered[-1]:.2f}", flush=True)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("images", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--memory", default="", help="numbers of photos, such as 12000,24000")
-    parser.add_argument("--one", choices=("floor", "build", "quality", "memory"), help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.one == "floor":
-        print(json.dumps(floor(asked.images, asked.limit)))
-        return
-    if asked.one:
-        print(json.dumps(build(asked.images, asked.one == "quality", asked.limit, asked.one == "memory")))
-        return
-    limit = ("--limit", str(asked.limit)) if asked.limit else ()
+def compare(images: Path, count: int, limit: tuple[str, ...]) -> None:
+    """Print `count` alternating rounds of floor and builds, and the memory of one more build."""
     with tempfile.TemporaryDirectory() as folder:
-        root = make_root(asked.images, Path(folder))
+        root = make_root(images, Path(folder))
         rounds = []
-        for _ in range(asked.rounds):
-            bare = _apart(str(asked.images), "--one", "floor", *limit)
+        for _ in range(count):
+            bare = _apart(str(images), "--one", "floor", *limit)
             rounds.append((bare, *(_apart(str(root), "--one", kind, *limit) for kind in ("build", "quality"))))
         report("bare dlib and JPEG decoding, one process", [bare["seconds"] for bare, _, _ in rounds], "s")
         report("build, 2 workers", [plain["seconds"] for _, plain, _ in rounds], "s")
@@ -160,6 +146,25 @@ def main() -> None:
         report("processor seconds, build", [plain["processor"] for _, plain, _ in rounds], "s")
         watched = _apart(str(root), "--one", "memory", *limit)
         report("peak memory of all processes (PSS)", [watched["memory"]], "MB")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--rounds", type=int, default=5, help="0 measures memory alone")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--memory", default="", help="numbers of photos, such as 12000,24000")
+    parser.add_argument("--one", choices=("floor", "build", "quality", "memory"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one == "floor":
+        print(json.dumps(floor(asked.images, asked.limit)))
+        return
+    if asked.one:
+        print(json.dumps(build(asked.images, asked.one == "quality", asked.limit, asked.one == "memory")))
+        return
+    if asked.rounds:
+        compare(asked.images, asked.rounds, ("--limit", str(asked.limit)) if asked.limit else ())
     for count in filter(None, asked.memory.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             root = make_root(asked.images, Path(folder), int(count))

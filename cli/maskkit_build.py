@@ -13,6 +13,7 @@ from cli.maskkit_options import as_json, face_option, scheme_option
 from cli.shared import EXIT_FAILED, print_json, progress
 from maskkit.celeba import ATTRIBUTES, SPLIT_RULES
 from maskkit.detection import DETECTORS, FREE_DETECTORS, FaceChoice
+from maskkit.preparation import ENGINES
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -29,8 +30,11 @@ def build_options(command: Command) -> Command:
                      help="CSV of points by another detector, id,x0,y0,...,x67,y67; nothing is detected then."),
         click.option("--quality", is_flag=True,
                      help="Score each row: how far its points move under a small shift of the face's box."),
-        click.option("--workers", type=click.IntRange(1), default=lambda: os.cpu_count() or 1,
-                     show_default="processors"),
+        click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True,
+                     help="Processes of this machine; or a Ray cluster: the one that RAY_ADDRESS names or that runs "
+                          "here, or else one started for the time of the build."),
+        click.option("--workers", type=click.IntRange(1), help="Most processes or Ray tasks at once.  "
+                                                               "[default: processors, on Ray all of the cluster's]"),
         click.option("--shard-size", default=2048, show_default=True, help="Rows in each file."),
         click.option("--limit", type=click.IntRange(1), help="Take only the first N photos by id."),
         click.option("--max-skipped", type=click.FloatRange(0, 1), default=0.05, show_default=True,
@@ -55,8 +59,8 @@ def build_options(command: Command) -> Command:
 @click.option("--split", type=click.Choice(SPLIT_RULES), default="official", show_default=True)
 @build_options
 def build_celeba(
-    root: Path, out: Path, attributes: str, workers: int, max_skipped: float, dry_run: bool, fresh: bool, as_json: bool,
-    **options: Any,
+    root: Path, out: Path, attributes: str, engine: str, workers: int | None, max_skipped: float, dry_run: bool,
+    fresh: bool, as_json: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Turn CelebA's folder ROOT into shards in OUT.
 
@@ -69,12 +73,13 @@ def build_celeba(
       maskkit build-celeba ~/celeba shards --workers 8
     """
     chosen = maskkit.BuildOptions(attributes=_names(attributes), **options)
+    workers = _workers(engine, workers)
     if dry_run:
-        return _tell_plan(maskkit.plan_celeba(root, out, chosen, workers=workers), as_json)
+        return _tell_plan(maskkit.plan_celeba(root, out, chosen, engine=engine, workers=workers), as_json)
     with progress("building") as advance:
         result = maskkit.build_celeba(
-            root, out, chosen, workers=workers, max_skipped=max_skipped, fresh=fresh, on_plan=_announce,
-            on_progress=lambda done, total: advance(done, total=total),
+            root, out, chosen, engine=engine, workers=workers, max_skipped=max_skipped, fresh=fresh,
+            on_plan=_announce, on_progress=lambda done, total: advance(done, total=total),
         )  # fmt: skip
     return _tell_result(result, max_skipped, as_json)
 
@@ -93,8 +98,8 @@ def build_celeba(
 @click.option("--detector", type=click.Choice(FREE_DETECTORS), default="auto", show_default=True)
 @build_options
 def build_folder(
-    images: Path, out: Path, attributes: str | None, face: FaceChoice, workers: int, max_skipped: float, dry_run: bool,
-    fresh: bool, as_json: bool, **options: Any,
+    images: Path, out: Path, attributes: str | None, face: FaceChoice, engine: str, workers: int | None,
+    max_skipped: float, dry_run: bool, fresh: bool, as_json: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Turn any photos, below the folder IMAGES or in a .zip, into shards in OUT.
 
@@ -107,14 +112,20 @@ def build_folder(
     """
     names = None if attributes is None else _names(attributes)
     chosen = maskkit.FolderOptions(attributes=names, face=face, **options)
+    workers = _workers(engine, workers)
     if dry_run:
-        return _tell_plan(maskkit.plan_folder(images, out, chosen, workers=workers), as_json)
+        return _tell_plan(maskkit.plan_folder(images, out, chosen, engine=engine, workers=workers), as_json)
     with progress("building") as advance:
         result = maskkit.build_folder(
-            images, out, chosen, workers=workers, max_skipped=max_skipped, fresh=fresh, on_plan=_announce,
-            on_progress=lambda done, total: advance(done, total=total),
+            images, out, chosen, engine=engine, workers=workers, max_skipped=max_skipped, fresh=fresh,
+            on_plan=_announce, on_progress=lambda done, total: advance(done, total=total),
         )  # fmt: skip
     return _tell_result(result, max_skipped, as_json)
+
+
+def _workers(engine: str, workers: int | None) -> int | None:
+    """All processors where nothing else is asked for; those of a Ray cluster are counted when it is joined."""
+    return workers or (None if engine == "ray" else os.cpu_count() or 1)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -3,16 +3,18 @@
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskkit import local_engine, ray_engine
 from maskkit.build_options import BuildOptions, BuildPlan, BuildResult, FolderOptions
 from maskkit.dataset import FILE_NAME
 from maskkit.detection import STEPS
 from maskkit.errors import BuildError
 from maskkit.ledger import LEDGER, read_ledger, write_ledger, write_preview
-from maskkit.photos import Skip, process_photos, process_some
+from maskkit.photos import Skip, process_some
 from maskkit.preparation import Build, prepare_celeba, prepare_folder
 from maskkit.resume import PREVIEW, open_folder
 from maskkit.shards import Row, write_shard
@@ -30,7 +32,8 @@ def build_celeba(
     out: str | Path,
     options: BuildOptions | None = None,
     *,
-    workers: int = 1,
+    engine: str = "local",
+    workers: int | None = None,
     max_skipped: float = 0.05,
     fresh: bool = False,
     on_progress: OnProgress | None = None,
@@ -39,22 +42,32 @@ def build_celeba(
     """Turn CelebA's folder `root` into shards in `out`: photo, label map, points and attributes of every face found.
 
     A stopped build goes on where its last finished shard ends when it is called again with the same options; `fresh`
-    discards what is there. With `workers` above 1 the calling script needs the `if __name__ == "__main__"` guard,
-    because worker processes import it. The same inputs give the same bytes, whatever the number of workers.
+    discards what is there. The work is done by this process, or with `workers` above 1 by that many of its own, and
+    the calling script needs the `if __name__ == "__main__"` guard then, because worker processes import it. The
+    `engine` "ray" hands it to a Ray cluster: the one that this process has joined, that RAY_ADDRESS names or that runs
+    on this machine, or else a Ray started here for the time of the build; `workers` are the most tasks at once, and
+    without them all the cluster's processors work. The same inputs give the same bytes, whoever does the work.
     `on_plan(plan)` is called once before the work with an estimate, `on_progress(done, total)` after every input.
     Where more than the share `max_skipped` of the inputs had to be left out, the result says so. Raises BuildError and
     other MaskkitErrors.
     """
     start = time.monotonic()
-    build = prepare_celeba(Path(root), options or BuildOptions(), workers)
+    build = prepare_celeba(Path(root), options or BuildOptions(), engine, workers)
     return _run(build, Path(out), max_skipped, fresh, on_progress, on_plan, start)
 
 
 def plan_celeba(
-    root: str | Path, out: str | Path, options: BuildOptions | None = None, *, workers: int = 1
+    root: str | Path,
+    out: str | Path,
+    options: BuildOptions | None = None,
+    *,
+    engine: str = "local",
+    workers: int | None = None,
 ) -> BuildPlan:
     """Estimate a build without starting it: times a few photos, writes nothing."""
-    return _plan(prepare_celeba(Path(root), options or BuildOptions(), workers))
+    build = prepare_celeba(Path(root), options or BuildOptions(), engine, workers)
+    with _workers(build) as count:
+        return _plan(build, count)
 
 
 def build_folder(
@@ -62,7 +75,8 @@ def build_folder(
     out: str | Path,
     options: FolderOptions | None = None,
     *,
-    workers: int = 1,
+    engine: str = "local",
+    workers: int | None = None,
     max_skipped: float = 0.05,
     fresh: bool = False,
     on_progress: OnProgress | None = None,
@@ -74,27 +88,36 @@ def build_folder(
     splits come from a CSV, if there is one (FolderOptions).
     """
     start = time.monotonic()
-    build = prepare_folder(Path(images), options or FolderOptions(), workers)
+    build = prepare_folder(Path(images), options or FolderOptions(), engine, workers)
     return _run(build, Path(out), max_skipped, fresh, on_progress, on_plan, start)
 
 
 def plan_folder(
-    images: str | Path, out: str | Path, options: FolderOptions | None = None, *, workers: int = 1
+    images: str | Path,
+    out: str | Path,
+    options: FolderOptions | None = None,
+    *,
+    engine: str = "local",
+    workers: int | None = None,
 ) -> BuildPlan:
     """Estimate a build without starting it: times a few photos, writes nothing."""
-    return _plan(prepare_folder(Path(images), options or FolderOptions(), workers))
+    build = prepare_folder(Path(images), options or FolderOptions(), engine, workers)
+    with _workers(build) as count:
+        return _plan(build, count)
 
 
 def _run(
     build: Build, out: Path, max_skipped: float, fresh: bool, on_progress: OnProgress | None, on_plan: OnPlan | None,
     start: float,
 ) -> BuildResult:  # fmt: skip
-    build.dataset = open_folder(out, build.dataset, fresh)
+    with _workers(build) as workers:  # before `fresh` discards anything
+        build.dataset = open_folder(out, build.dataset, fresh)
+        if not build.dataset.complete:
+            _check_room(build, out)
+            if on_plan is not None and build.left:
+                on_plan(_plan(build, workers))
+            _work(build, out, workers, on_progress)
     if not build.dataset.complete:
-        _check_room(build, out)
-        if on_plan is not None and build.left:
-            on_plan(_plan(build))
-        _work(build, out, on_progress)
         if not sum(build.dataset.counts().values()):
             raise BuildError(f"{out}: no photo of {build.total} could be used; {FILE_NAME} lists the reasons")
         build.dataset.complete = True
@@ -107,7 +130,17 @@ def _run(
     return _result(out, max_skipped, time.monotonic() - start)
 
 
-def _plan(build: Build) -> BuildPlan:
+@contextmanager
+def _workers(build: Build) -> Iterator[int]:
+    """How many workers there are; on Ray, which is joined or started for as long as the block lasts."""
+    if build.engine == "ray":
+        with ray_engine.connected(build.workers) as workers:
+            yield workers
+    else:
+        yield build.workers or 1
+
+
+def _plan(build: Build, workers: int) -> BuildPlan:
     possible = [one for one in build.left if not one.problem]
     timed = possible[:: max(1, len(possible) // TIMED_PHOTOS)][:TIMED_PHOTOS]
     seconds = 0.0
@@ -115,8 +148,8 @@ def _plan(build: Build) -> BuildPlan:
         process_some(timed[:1], build.task)  # loads the models, which is not repeated
         start = time.monotonic()
         process_some(timed, build.task)
-        seconds = (time.monotonic() - start) / len(timed) * len(possible) / build.workers
-    start_up = WORKER_START if build.workers > 1 else 0.0
+        seconds = (time.monotonic() - start) / len(timed) * len(possible) / workers
+    start_up = WORKER_START if workers > 1 else 0.0
     counts = {name: len(inputs) for name, inputs in build.inputs.items()}
     return BuildPlan(counts, seconds + start_up, _bytes_left(build))
 
@@ -141,23 +174,28 @@ class _Stretch:
     inputs: int = 0
 
 
-def _work(build: Build, out: Path, on_progress: OnProgress | None) -> None:
+def _work(build: Build, out: Path, workers: int, on_progress: OnProgress | None) -> None:
     """Process the inputs that no finished shard covers, and write a shard whenever one is full or its split ends."""
     left, done, total = build.left, build.done, build.total
     stretch = _Stretch()
-    for number, outcome in enumerate(process_photos(left, build.task, build.workers)):
-        one = left[number]
-        stretch.inputs += 1
-        if isinstance(outcome, Skip):
-            stretch.skipped.append((one.id, outcome.reason))
-        else:
-            stretch.rows += outcome
-        last = number + 1 == len(left) or left[number + 1].split != one.split
-        if last or len(stretch.rows) >= build.shard_size:
-            _finish_shard(build, out, one.split, stretch)
-            stretch = _Stretch()
-        if on_progress is not None:
-            on_progress(done + number + 1, total)
+    if build.engine == "ray":
+        made = ray_engine.process_photos(left, build.task, workers, build.dataset.versions)
+    else:
+        made = local_engine.process_photos(left, build.task, workers)
+    with closing(made) as outcomes:  # a stop ends the workers now, not when the generator is collected
+        for number, outcome in enumerate(outcomes):
+            one = left[number]
+            stretch.inputs += 1
+            if isinstance(outcome, Skip):
+                stretch.skipped.append((one.id, outcome.reason))
+            else:
+                stretch.rows += outcome
+            last = number + 1 == len(left) or left[number + 1].split != one.split
+            if last or len(stretch.rows) >= build.shard_size:
+                _finish_shard(build, out, one.split, stretch)
+                stretch = _Stretch()
+            if on_progress is not None:
+                on_progress(done + number + 1, total)
 
 
 def _finish_shard(build: Build, out: Path, split: str, stretch: _Stretch) -> None:

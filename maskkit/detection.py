@@ -1,6 +1,6 @@
 """Photo to points: a cascade of detectors, each looked at where those before it found no face, and dlib's predictor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit import dlib_models, mtcnn
-from maskkit.aligned import ALIGNED_SIZE, USUAL_BOX
+from maskkit.aligned import ALIGNED_SIZE, SURROUNDINGS, USUAL_BOX
 from maskkit.dlib_models import ENLARGEMENT, Box, predict_points
 from maskkit.errors import DetectionError, PointsError
 from maskkit.images import Picture, check_picture, read_image
@@ -46,6 +46,21 @@ class Face:
     detector: str
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """Where a step sees a face, and how sure it is; `points` where it gives them itself. See Face."""
+
+    box: Box
+    score: float
+    detector: str
+    points: Points | None = None
+
+    def face(self, image: Picture) -> Face:
+        """The face with its points; those of dlib's predictor in the box, where the step gave none."""
+        points = predict_points(image, self.box) if self.points is None else self.points
+        return Face(points, self.box, self.score, self.detector)
+
+
 class Detector(Protocol):
     """What finds faces; bring your own by a class with these two, and give an object of it wherever a name goes.
 
@@ -71,7 +86,8 @@ def detect(image: Picture, detector: str | Detector = "auto") -> list[Face]:
     Raises DetectionError, MissingExtraError or ImageError.
     """
     steps = steps_of(detector) if isinstance(detector, str) else detector
-    return find_faces(check_picture(image), steps)
+    image = check_picture(image)
+    return [seen.face(image) for seen in see_faces(image, steps)]
 
 
 def find_face(path: str | Path, detector: str | Detector = "auto") -> tuple[Picture, Face]:
@@ -105,7 +121,8 @@ def detect_aligned(
     the box about the `five_points` (5, 2), if given (CelebA's own table has them), or else the usual box.
     """
     steps = steps_of(detector, True, five_points is not None) if isinstance(detector, str) else detector
-    return find_aligned_faces(check_picture(image), steps, five_points)
+    image = check_picture(image)
+    return [seen.face(image) for seen in see_aligned_faces(image, steps, five_points)]
 
 
 def quality(image: Picture, face: Face) -> float:
@@ -139,30 +156,39 @@ def steps_of(detector: str, aligned: bool = False, five_points: bool = False) ->
     return (detector,)
 
 
-def find_faces(image: Picture, steps: Sequence[str] | Detector) -> list[Face]:
-    """The faces of the first step that finds any, the largest first."""
+def see_faces(image: Picture, steps: Sequence[str] | Detector) -> list[Sighting]:
+    """Where the first step that finds any sees faces, the largest first."""
     if not isinstance(steps, Sequence):
         return sorted(_ask(steps, image), key=_by_size)
     for step in steps:
         found = _boxes(image, step, None)
         if found:
-            return sorted((_face(image, box, score, step) for box, score in found), key=_by_size)
+            return sorted((Sighting(box, score, step) for box, score in found), key=_by_size)
     return []
 
 
-def find_aligned_faces(
+def see_aligned_faces(
     image: Picture, steps: Sequence[str] | Detector, five_points: NDArray[np.float64] | None
-) -> list[Face]:
-    """The faces of the first step that finds any in the usual place, the nearest to it first."""
+) -> list[Sighting]:
+    """Where the first step that finds any in the usual place sees faces, the nearest to it first."""
     if not isinstance(steps, Sequence):
         return sorted(_ask(steps, image), key=_by_place)
     for step in steps:
-        found = _boxes(image, step, five_points)
-        if image.shape[:2] == ALIGNED_SIZE and len(steps) > 1:
-            found = [(box, score) for box, score in found if _overlap(box, USUAL_BOX) >= LEAST_OVERLAP]
-        if found:
-            return sorted((_face(image, box, score, step) for box, score in found), key=_by_place)
+        for found in _looks(image, step, five_points):
+            if image.shape[:2] == ALIGNED_SIZE and len(steps) > 1:
+                found = [(box, score) for box, score in found if _overlap(box, USUAL_BOX) >= LEAST_OVERLAP]
+            if found:
+                return sorted((Sighting(box, score, step) for box, score in found), key=_by_place)
     return []
+
+
+def _looks(image: Picture, step: str, five_points: NDArray[np.float64] | None) -> Iterator[list[tuple[Box, float]]]:
+    """What one step finds in an aligned photo: HOG looks near the usual place first, in grey, then everywhere."""
+    if step == "hog" and image.shape[:2] == ALIGNED_SIZE:
+        left, top, right, bottom = SURROUNDINGS
+        found = dlib_models.find_boxes(dlib_models.grey(image[top:bottom, left:right]), 0)
+        yield [((box[0] + left, box[1] + top, box[2] + left, box[3] + top), score) for box, score in found]
+    yield _boxes(image, step, five_points)
 
 
 def _boxes(image: Picture, step: str, five_points: NDArray[np.float64] | None) -> list[tuple[Box, float]]:
@@ -187,26 +213,22 @@ def box_about(five_points: NDArray[np.float64]) -> Box:
     return left, top, right, bottom
 
 
-def _face(image: Picture, box: Box, score: float, step: str) -> Face:
-    return Face(predict_points(image, box), box, score, step)
-
-
-def _ask(detector: Detector, image: Picture) -> list[Face]:
-    """The faces that a detector of the user's own finds, checked."""
+def _ask(detector: Detector, image: Picture) -> list[Sighting]:
+    """What a detector of the user's own sees, checked."""
     faces = detector.find(image)
     for face in faces:
         if check_points(face.points, f"the detector {detector.name}").ndim != 2:
             raise PointsError(f"the detector {detector.name} gave points of shape {face.points.shape}, not (68, 2)")
         if len(face.box) != 4 or not np.isfinite(face.box).all():
             raise PointsError(f"the detector {detector.name} gave the box {face.box}, not four finite numbers")
-    return faces
+    return [Sighting(face.box, face.score, face.detector, face.points) for face in faces]
 
 
-def _by_size(face: Face) -> float:
+def _by_size(face: Sighting) -> float:
     return face.box[0] - face.box[2]
 
 
-def _by_place(face: Face) -> float:
+def _by_place(face: Sighting) -> float:
     return float(np.hypot(*(_centre(face.box) - _centre(USUAL_BOX))))
 
 

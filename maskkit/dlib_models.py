@@ -9,10 +9,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from maskkit.errors import DetectionError, MissingExtraError, PointsError
 from maskkit.images import Picture
-from maskkit.landmarks import POINT_COUNT, Points
+from maskkit.landmarks import Points
 
 MODEL_NAME = "shape_predictor_68_face_landmarks.dat"
 MODEL_SHA256 = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
@@ -79,8 +80,9 @@ def predictor() -> Any:
 
 
 def find_boxes(image: Picture, upsample: int) -> list[tuple[Box, float]]:
-    """The boxes and scores of dlib's HOG detector in RGB uint8 (H, W, 3), enlarged twice `upsample` times before.
+    """The boxes and scores of dlib's HOG detector, enlarged twice `upsample` times before.
 
+    RGB uint8 (H, W, 3) or grey (H, W), which is faster and finds a few faces less.
     Photos above 16 million pixels are not enlarged, and nothing is found in them then.
     """
     if upsample and image.shape[0] * image.shape[1] > LARGEST_UPSAMPLED:
@@ -89,6 +91,11 @@ def find_boxes(image: Picture, upsample: int) -> list[tuple[Box, float]]:
     return [
         ((box.left(), box.top(), box.right(), box.bottom()), score) for box, score in zip(boxes, scores, strict=True)
     ]
+
+
+def grey(image: Picture) -> NDArray[np.uint8]:
+    """The brightness of RGB uint8 (H, W, 3): (H, W)."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def predict_points(image: Picture, box: Box, enlargement: int = ENLARGEMENT) -> Points:
@@ -104,14 +111,16 @@ def predict_points(image: Picture, box: Box, enlargement: int = ENLARGEMENT) -> 
     if right < left or bottom < top or left >= across or top >= height or right < 0 or bottom < 0:
         raise PointsError(f"the box {box} has no place in a picture of {across} x {height} pixels")
     scale = max(1, min(enlargement, LARGEST_ENLARGED_BOX // width))
-    # The predictor looks at pixels near the points, so a box width on every side gives it all it would see.
-    x0, y0 = max(0, left - width), max(0, top - width)
-    cut = image[y0 : bottom + width + 1, x0 : right + width + 1]
+    # The predictor looks at pixels near the points, so half a box's width on every side gives it all it would see; it
+    # looks at brightness alone, which is enlarged in a third of the time.
+    margin = width // 2
+    x0, y0 = max(0, left - margin), max(0, top - margin)
+    cut = grey(image[y0 : bottom + margin + 1, x0 : right + margin + 1])
     if scale > 1:
         cut = np.asarray(cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     rectangle = import_dlib().rectangle(
         (left - x0) * scale, (top - y0) * scale, (right - x0 + 1) * scale - 1, (bottom - y0 + 1) * scale - 1
     )
     shape = predictor()(cut, rectangle)
-    whole = np.array([(shape.part(i).x, shape.part(i).y) for i in range(POINT_COUNT)], dtype=np.float64)
+    whole = np.array([(part.x, part.y) for part in shape.parts()], dtype=np.float64)
     return ((whole + 0.5) / scale - 0.5 + (x0, y0)).astype(np.float32)

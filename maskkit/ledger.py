@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -67,10 +68,13 @@ def write_preview(folder: Path, dataset: Dataset, path: Path) -> None:
     everywhere = [(entry, row) for entry in dataset.shards for row in range(entry.rows)]
     chosen = Random(0).sample(everywhere, min(PREVIEW_ROWS, len(everywhere)))
     cells = []
-    for entry, row in chosen:
-        with Shard(folder / entry.file, dataset, entry) as shard:
-            sample = shard.read(row)
-        pointed = draw_points(sample["image"], sample["landmarks"]) if "landmarks" in sample else sample["image"]
-        cells += [pointed, overlay(sample["image"], sample["mask"], dataset.scheme)]
+    with ExitStack() as opened:
+        shards: dict[str, Shard] = {}
+        for entry, row in chosen:
+            if entry.file not in shards:
+                shards[entry.file] = opened.enter_context(Shard(folder / entry.file, dataset, entry))
+            sample = shards[entry.file].read(row)
+            pointed = draw_points(sample["image"], sample["landmarks"]) if "landmarks" in sample else sample["image"]
+            cells += [pointed, overlay(sample["image"], sample["mask"], dataset.scheme)]
     width = 2 * PREVIEW_COLUMNS
     write_png(path, stack_grid([cells[i : i + width] for i in range(0, len(cells), width)]))

@@ -1,15 +1,7 @@
-"""One photo to its rows, in this process or in several, always in order."""
+"""One photo to its rows: what the engines of a build have done with every chunk of inputs."""
 
-import os
-import signal
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
-from threading import Thread
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -17,16 +9,17 @@ from numpy.typing import NDArray
 
 from maskkit.alignment import Alignment
 from maskkit.archive import Photos
-from maskkit.detection import Detector, Face, FaceChoice, find_aligned_faces, find_faces, quality
-from maskkit.errors import BuildError, ImageError, PointsError
+from maskkit.detection import Detector, Face, FaceChoice, Sighting, quality, see_aligned_faces, see_faces
+from maskkit.errors import ImageError, PointsError
 from maskkit.images import Crop, Picture
 from maskkit.landmarks import Points
 from maskkit.raster import rasterize
 from maskkit.regions import RegionScheme
 from maskkit.shards import Row
 
-PHOTOS_AT_ONCE = 8  # go to a worker together
-QUEUE_BYTES, LONGEST_QUEUE = 32 << 20, 256  # of rows, for each worker: bounds the memory, and bridges writing a shard
+PHOTOS_AT_ONCE = 16  # go to a worker together
+QUEUE_BYTES, LONGEST_QUEUE = 32 << 20, 512  # of rows, for each worker: bounds the memory, and bridges writing a shard
+BYTES_TOGETHER = 8 << 20  # of photos that go through the stages together
 FACE_MARK = "#"  # between a photo's id and the number of a face, where a photo may give several rows
 MOST_FACES = 999  # of a photo
 
@@ -72,126 +65,112 @@ class Skip:
     reason: str
 
 
+NO_FACE = Skip("no face found")
+
+
+def _no_picture() -> Picture:
+    return np.empty((0, 0, 3), dtype=np.uint8)
+
+
+@dataclass
+class _Photo:
+    """A photo on its way through the stages, and what has come of it so far."""
+
+    input: Input
+    image: Picture = field(default_factory=_no_picture)
+    crop: Crop | None = None  # of an aligned photo
+    seen: list[Sighting] = field(default_factory=list)
+    faces: list[Face] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    skip: Skip | None = None
+
+
 def process_some(inputs: Sequence[Input], task: PhotoTask) -> list[list[Row] | Skip]:
-    """Read, detect, crop and draw photos: a row for every face that is wanted of each, or why it is left out."""
-    outcomes = [_process_one(one, task) for one in inputs]
-    rows = [row for outcome in outcomes if not isinstance(outcome, Skip) for row in outcome]
+    """Read, detect, crop and draw photos: a row for every face that is wanted of each, or why it is left out.
+
+    Each stage is done for several photos in turn, which keeps its code and its models in the processor's caches.
+    """
+    photos = [_Photo(one) for one in inputs]
+    group: list[_Photo] = []
+    for photo in photos:
+        _advance(_read, [photo], task)
+        group.append(photo)
+        if photo is photos[-1] or sum(one.image.nbytes for one in group) >= BYTES_TOGETHER:
+            for stage in (_look, _find_points, _cut):
+                _advance(stage, group, task)
+            group = []
+    rows = [row for photo in photos if photo.skip is None for row in photo.rows]
     if rows:  # together, which takes a third of the time that they would take one by one
         points = np.stack([row.landmarks for row in rows if row.landmarks is not None])
-        masks = rasterize(points, task.size, task.scheme)
+        # Importing numba would cost a worker more than it saves beside dlib.
+        masks = rasterize(points, task.size, task.scheme, backend="numpy")
         for row, mask in zip(rows, masks, strict=True):
             row.mask = mask
-    return outcomes
+    return [photo.rows if photo.skip is None else photo.skip for photo in photos]
 
 
-def _process_one(one: Input, task: PhotoTask) -> list[Row] | Skip:
-    """Everything but the masks."""
-    if one.problem:
-        return Skip(one.problem)
-    try:
-        image = task.photos.read(one.id)
-        crop = Crop.centred(image.shape[0], image.shape[1], task.crop, task.size) if task.aligned else None
-        faces = _faces(image, one, task)
-        if not faces:
-            return Skip("no face found")
-        if task.face == "all":
-            several = enumerate(faces[:MOST_FACES], 1)
-            return [_row(f"{one.id}{FACE_MARK}{number:03d}", image, face, crop, one, task) for number, face in several]
-        number = int(task.face)
-        if number > len(faces):
-            return Skip(f"face {number} was asked for, and {len(faces)} were found")
-        return [_row(one.id, image, faces[number - 1], crop, one, task)]
-    except (ImageError, PointsError) as error:
-        return Skip(str(error))
-    except (cv2.error, RuntimeError) as error:  # one odd photo must not end a build of hours
-        return Skip(f"the detector failed ({error})")
+def _advance(stage: Callable[[_Photo, PhotoTask], None], photos: list[_Photo], task: PhotoTask) -> None:
+    """Take photos through a stage; those that fail in it are left out."""
+    for photo in photos:
+        if photo.skip is not None:
+            continue
+        try:
+            stage(photo, task)
+        except (ImageError, PointsError) as error:
+            photo.skip = Skip(str(error))
+        except (cv2.error, RuntimeError) as error:  # one odd photo must not end a build of hours
+            photo.skip = Skip(f"the detector failed ({error})")
 
 
-def _faces(image: Picture, one: Input, task: PhotoTask) -> list[Face]:
-    if one.points is not None:
-        (left, top), (right, bottom) = one.points.min(axis=0), one.points.max(axis=0)
-        box = (float(left), float(top), float(right), float(bottom))
-        return [Face(one.points, box, float("nan"), "given")]
+def _read(photo: _Photo, task: PhotoTask) -> None:
+    if photo.input.problem:
+        photo.skip = Skip(photo.input.problem)
+        return
+    photo.image = task.photos.read(photo.input.id)
     if task.aligned:
-        return find_aligned_faces(image, task.detector, one.five_points)
-    return find_faces(image, task.detector)
+        photo.crop = Crop.centred(photo.image.shape[0], photo.image.shape[1], task.crop, task.size)
 
 
-def _row(name: str, image: Picture, face: Face, crop: Crop | None, one: Input, task: PhotoTask) -> Row:
-    view = Alignment.by_eyes(face.points, task.crop, task.size) if crop is None else crop
+def _look(photo: _Photo, task: PhotoTask) -> None:
+    points = photo.input.points
+    if points is not None:
+        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+        box = (float(left), float(top), float(right), float(bottom))
+        photo.seen = [Sighting(box, float("nan"), "given", points)]
+    elif task.aligned:
+        photo.seen = see_aligned_faces(photo.image, task.detector, photo.input.five_points)
+    else:
+        photo.seen = see_faces(photo.image, task.detector)
+    if not photo.seen:
+        photo.skip = NO_FACE
+    elif task.face != "all" and int(task.face) > len(photo.seen):
+        photo.skip = Skip(f"face {task.face} was asked for, and {len(photo.seen)} were found")
+
+
+def _find_points(photo: _Photo, task: PhotoTask) -> None:
+    number = 0 if task.face == "all" else int(task.face)
+    wanted = photo.seen[number - 1 : number] if number else photo.seen[:MOST_FACES]
+    photo.faces = [seen.face(photo.image) for seen in wanted]
+
+
+def _cut(photo: _Photo, task: PhotoTask) -> None:
+    for number, face in enumerate(photo.faces, 1):
+        name = f"{photo.input.id}{FACE_MARK}{number:03d}" if task.face == "all" else photo.input.id
+        photo.rows.append(_row(name, photo, face, task))
+    photo.image = _no_picture()  # the memory goes to the next group
+
+
+def _row(name: str, photo: _Photo, face: Face, task: PhotoTask) -> Row:
+    view = photo.crop or Alignment.by_eyes(face.points, task.crop, task.size)
     points = view.points(face.points)
     return Row(
         id=name,
-        image=view.image(image),
+        image=view.image(photo.image),
         mask=np.empty((0, 0), dtype=np.uint8),  # drawn later, with those of other photos
-        attributes=np.array(one.attributes, dtype=np.uint8),
+        attributes=np.array(photo.input.attributes, dtype=np.uint8),
         landmarks=points,
         detector=face.detector,
         score=face.score,
         box=face.box,
-        quality=quality(image, face) if task.quality else None,
+        quality=quality(photo.image, face) if task.quality else None,
     )
-
-
-def process_photos(inputs: Sequence[Input], task: PhotoTask, workers: int) -> Iterator[list[Row] | Skip]:
-    """What becomes of each photo, in the order given; with more than one worker in processes of their own."""
-    chunks = [inputs[start : start + PHOTOS_AT_ONCE] for start in range(0, len(inputs), PHOTOS_AT_ONCE)]
-    if workers == 1 or len(inputs) < 2:
-        for chunk in chunks:
-            yield from process_some(chunk, task)
-        return
-    # Processes, because dlib's predictor holds the interpreter lock; spawned, because forking a process that has
-    # threads is unsafe.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker, initargs=(task,))
-    waiting: deque[Future[list[list[Row] | Skip]]] = deque()
-    queue = max(2 * PHOTOS_AT_ONCE, min(LONGEST_QUEUE, QUEUE_BYTES // (4 * task.size**2))) // PHOTOS_AT_ONCE
-    try:
-        for chunk in chunks:
-            with _interrupts_held():
-                waiting.append(pool.submit(_work, chunk))
-            if len(waiting) >= workers * queue:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise BuildError(
-            "a worker process ended (out of memory? a script without the `if __name__ == '__main__'` guard?); "
-            "run it again to go on, perhaps with fewer workers"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a worker may be started: it inherits that, and this process answers for all of them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_task: PhotoTask | None = None  # a worker's
-
-
-def _start_worker(task: PhotoTask) -> None:
-    global _task
-    _task = task
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    cv2.setNumThreads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A build that was killed cannot tell its workers, and they would wait for work for ever."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-def _work(inputs: Sequence[Input]) -> list[list[Row] | Skip]:
-    if _task is None:
-        raise BuildError("a worker was not told what to do")
-    return process_some(inputs, _task)

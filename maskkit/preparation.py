@@ -4,16 +4,10 @@ import hashlib
 import json
 import pickle
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import cv2
-import h5py
-import numpy as np
-import PIL
-
-from maskkit import dlib_models
+from maskkit import dlib_models, ray_engine
 from maskkit.build_options import BuildOptions, FolderOptions, Options
 from maskkit.celeba import read_celeba
 from maskkit.dataset import SPLITS, Dataset
@@ -23,6 +17,9 @@ from maskkit.folder import attribute_names, read_folder
 from maskkit.photos import Input, PhotoTask
 from maskkit.regions import load_scheme
 from maskkit.tables import read_point_table
+from maskkit.versions import tool_versions
+
+ENGINES = ("local", "ray")  # processes of this machine, or a Ray cluster
 
 
 @dataclass
@@ -33,7 +30,8 @@ class Build:
     dataset: Dataset
     task: PhotoTask
     shard_size: int
-    workers: int
+    engine: str
+    workers: int | None  # at most; without, one process or all of a Ray cluster's processors
 
     @property
     def total(self) -> int:
@@ -52,7 +50,7 @@ class Build:
         return [one for name in SPLITS for one in self.inputs[name][covered[name] :]]
 
 
-def prepare_celeba(root: Path, options: BuildOptions, workers: int) -> Build:
+def prepare_celeba(root: Path, options: BuildOptions, engine: str, workers: int | None) -> Build:
     """Check what `build_celeba` is asked for; BuildError or another MaskkitError."""
     options.check()
     photos, inputs = read_celeba(root, options.attributes, options.split)
@@ -60,10 +58,10 @@ def prepare_celeba(root: Path, options: BuildOptions, workers: int) -> Build:
     detector = options.detector
     steps = steps_of(detector, aligned=True, five_points=five_points) if isinstance(detector, str) else detector
     task = PhotoTask(photos, options.crop, options.size, steps, load_scheme(options.scheme), quality=options.quality)
-    return _prepare("celeba", root, options, options.attributes, inputs, task, workers)
+    return _prepare("celeba", root, options, options.attributes, inputs, task, engine, workers)
 
 
-def prepare_folder(images: Path, options: FolderOptions, workers: int) -> Build:
+def prepare_folder(images: Path, options: FolderOptions, engine: str, workers: int | None) -> Build:
     """Check what `build_folder` is asked for; BuildError or another MaskkitError."""
     options.check()
     names = options.attributes
@@ -77,14 +75,19 @@ def prepare_folder(images: Path, options: FolderOptions, workers: int) -> Build:
         photos, options.crop, options.size, steps, load_scheme(options.scheme), aligned=False, face=options.face,
         quality=options.quality,
     )  # fmt: skip
-    return _prepare("folder", images, options, names, inputs, task, workers)
+    return _prepare("folder", images, options, names, inputs, task, engine, workers)
 
 
 def _prepare(
-    kind: str, place: Path, options: Options, names: tuple[str, ...], inputs: list[Input], task: PhotoTask, workers: int
-) -> Build:
+    kind: str, place: Path, options: Options, names: tuple[str, ...], inputs: list[Input], task: PhotoTask,
+    engine: str, workers: int | None,
+) -> Build:  # fmt: skip
     """Check what all builds have in common, before any work starts."""
-    if workers < 1:
+    if engine not in ENGINES:
+        raise BuildError(f"there is no engine {engine!r}: take one of {', '.join(ENGINES)}")
+    if engine == "ray":
+        ray_engine.import_ray()
+    if workers is not None and workers < 1:
         raise BuildError(f"{workers} workers cannot work; take 1 or more")
     if not task.scheme.drawable:
         raise BuildError(f"the scheme {task.scheme.name} has no polygons, so masks cannot be drawn; take scgan")
@@ -99,12 +102,12 @@ def _prepare(
     if all(one.problem for one in inputs):
         first = inputs[0]
         raise BuildError(f"{place}: none of {len(inputs):,} photos can be used; {first.id}: {first.problem}")
-    _check_models(task, workers)
+    _check_models(task, engine, workers)
     steps = list(task.detector) if isinstance(task.detector, tuple) else [task.detector.name]
     named = {**options.to_dict(), "steps": steps}
-    dataset = Dataset(task.scheme, options.size, names, source, named, _versions(steps))
+    dataset = Dataset(task.scheme, options.size, names, source, named, tool_versions(steps))
     by_split = {name: [one for one in inputs if one.split == name] for name in SPLITS}
-    return Build(by_split, dataset, task, options.shard_size, workers)
+    return Build(by_split, dataset, task, options.shard_size, engine, workers)
 
 
 def _digest(inputs: list[Input]) -> str:
@@ -132,34 +135,17 @@ def _with_points(inputs: list[Input], path: Path) -> list[Input]:
     ]
 
 
-def _check_models(task: PhotoTask, workers: int) -> None:
+def _check_models(task: PhotoTask, engine: str, workers: int | None) -> None:
     """A missing model or a detector that cannot be sent to workers ends here, before anything is written."""
     if task.detector == ("given",):
         return
     dlib_models.find_model()
-    if workers == 1:
+    if engine == "ray":
+        ray_engine.check_detector(task)
+    elif workers in (None, 1):
         dlib_models.predictor()
     elif not isinstance(task.detector, tuple):
         try:
             pickle.dumps(task.detector)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise BuildError(f"the detector {task.detector.name} cannot be sent to workers ({error})") from error
-
-
-def _versions(steps: list[str]) -> dict[str, str]:
-    """Whatever can change a pixel or a point."""
-    modules = {"numpy": np, "h5py": h5py, "opencv": cv2, "pillow": PIL}
-    versions = {name: str(module.__version__) for name, module in modules.items()}
-    if steps != ["given"]:
-        versions["dlib"] = str(dlib_models.import_dlib().__version__)
-        versions["dlib_model_sha256"] = dlib_models.model_sha256(dlib_models.find_model())
-    if "mtcnn" in steps:
-        versions |= {name: _installed(name) for name in ("facenet-pytorch", "torch")}
-    return {"maskkit": version("maskkit"), **versions}
-
-
-def _installed(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "by hand"

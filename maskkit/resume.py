@@ -5,7 +5,7 @@ from typing import Any
 
 from maskkit.dataset import FILE_NAME, SHARD_NAME, Dataset, read_dataset
 from maskkit.errors import BuildError
-from maskkit.files import make_folder, sync_folder
+from maskkit.files import make_folder
 from maskkit.ledger import LEDGER
 
 PREVIEW = "preview.png"
@@ -18,7 +18,6 @@ def open_folder(out: Path, dataset: Dataset, fresh: bool) -> Dataset:
     """
     if not out.exists():
         make_folder(out)
-        sync_folder(out.absolute().parent)
     described = out / FILE_NAME
     if not described.exists() and any(path.name != f".{FILE_NAME}.partial" for path in out.iterdir()):
         raise BuildError(f"{out} is not empty and holds no data set; take an empty or new folder")

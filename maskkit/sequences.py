@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from maskkit.errors import MissingExtraError, OutputError
-from maskkit.files import make_folder, refuse_existing, write_atomically
+from maskkit.files import make_folder, refuse_existing, sync_folder, write_atomically
 from maskkit.images import Picture
 from maskkit.pictures import write_png
 
@@ -86,6 +86,7 @@ def write_frame_folder(
         if path.is_dir():
             shutil.rmtree(path)
         partial.rename(path)
+        sync_folder(path.absolute().parent)
     except OSError as error:
         raise OutputError(f"{path} could not be written: {error.strerror or error}") from error
     finally:

@@ -1,5 +1,6 @@
 """A folder of results that is whole or not there, and names from data sets that may become file names."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,7 @@ LONGEST_NAME = 200  # bytes of one part of a path; file systems end at 255, and 
 def whole_folder(out: Path, overwrite: bool) -> Iterator[Path]:
     """A partial folder to fill, which takes the name `out` when all went well and is removed when not.
 
-    A kill leaves no folder that looks whole. Shards are synced as they are written; the thousands of pictures of an
-    export are not, so one made in the minute before a power cut is to be made again.
+    A kill or a power cut leaves no folder that looks whole: what is in it is on the disk before it takes its name.
     Raises OutputError where `out` is occupied; with `overwrite` it is replaced if it is an export or a data set.
     """
     refuse_existing(out, overwrite)
@@ -34,6 +34,7 @@ def whole_folder(out: Path, overwrite: bool) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
         partial.mkdir()
         yield partial
+        os.sync()  # one call for the thousands of pictures of an export; an fsync for each would take longer
         if out.exists():
             out.rename(replaced)
         partial.rename(out)

@@ -70,6 +70,17 @@ def test_the_same_bytes_with_two_workers(built: Path, celeba_fixture: Path, tmp_
     assert contents(tmp_path / "out") == contents(built)
 
 
+def test_the_same_bytes_where_photos_go_on_to_the_networks(root: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (218, 178, 3), dtype=np.uint8)
+    for number in (2, 3, 12):
+        Image.fromarray(noise).save(root / "img_align_celeba" / f"{number:06d}.jpg")
+    (root / "img_align_celeba" / "000005.jpg").write_bytes(b"no picture")
+    for workers in (1, 2):
+        result = maskkit.build_celeba(root, tmp_path / str(workers), OPTIONS, workers=workers)
+        assert (result.detectors, result.skipped) == ({"hog": 8, "usual-box": 3}, 1)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
 def test_killed_builds_go_on_to_the_same_bytes(built: Path, celeba_fixture: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [

@@ -193,7 +193,7 @@ def test_given_points_are_taken_and_nothing_is_detected(
     celeba_fixture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = sorted((celeba_fixture / "img_align_celeba").glob("*.jpg"))[:3]
-    found = {path.name: maskkit.detect(maskkit.read_image(path))[0].points for path in photos}
+    found = {path.name: maskkit.detect_aligned(maskkit.read_image(path))[0].points for path in photos}
     table = tmp_path / "points.csv"
     header = ",".join(["id", *(f"{axis}{i}" for i in range(68) for axis in "xy")])
     rows = [",".join([name, *map(repr, points.astype(float).ravel().tolist())]) for name, points in found.items()]

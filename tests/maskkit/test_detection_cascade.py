@@ -134,6 +134,17 @@ def test_an_aligned_photos_face_is_where_the_data_set_puts_it(
     assert np.linalg.norm(eye_centres(face.points) - five[:2], axis=1).max() < 6
 
 
+def test_looking_near_the_usual_place_first_loses_no_face(celeba_fixture: Path) -> None:
+    for path in sorted((celeba_fixture / "img_align_celeba").glob("*.jpg"))[::9]:
+        image = maskkit.read_image(path)
+        near, everywhere = maskkit.detect_aligned(image, "hog")[0], maskkit.detect(image, "hog")[0]
+        distance = np.linalg.norm(near.points - everywhere.points, axis=1).mean()
+        assert 0 < distance < 0.03 * eye_distance(everywhere.points)  # another box, and so other points, hardly
+    up = np.roll(image, -60, axis=0)  # the face lies where the first look does not reach
+    (face,) = maskkit.detect_aligned(up, "hog")
+    assert np.linalg.norm(face.points - everywhere.points + np.array([0, 60]), axis=1).mean() < 3
+
+
 def test_a_detector_of_ones_own(faces_fixture: Path) -> None:
     image = maskkit.read_image(faces_fixture / "collins.jpg")
     (face,) = maskkit.detect(image, Middle())
