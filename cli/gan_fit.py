@@ -40,7 +40,7 @@ SAME_SIGNAL_SECONDS = LAST_WORDS_SECONDS = 1.0
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Short for --set compute.precision=...")
 @DEVICE
 @click.option("--devices", type=click.IntRange(1, 1024), help="Processes that share each batch; 1 by default.")
-@click.option("--dry-run", is_flag=True, help="Show settings, size, memory and time by two real steps; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show settings, size, memory and time by a few steps; write nothing.")
 @JSON
 def fit(
     shards: Path,
@@ -185,6 +185,7 @@ def _preparation(stack: ExitStack) -> Callable[[int, int], None]:
         advance(done)
         if done == total:
             bar.close()
+            advance = None
 
     return report
 

@@ -127,6 +127,9 @@ class Checkpoint:
         for number in expected:
             shapes = {"step": torch.zeros(()), "exp_avg": parameters[number], "exp_avg_sq": parameters[number]}
             check_tensors(f"{where}, parameter {number}", moments[number], shapes)
+            # Fused Adam walks through weights and moments side by side, so they must lie alike in memory.
+            for key in ("exp_avg", "exp_avg_sq"):
+                moments[number][key] = torch.empty_like(parameters[number]).copy_(moments[number][key])
         optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
     def fill_noise(self, noise: torch.Generator) -> None:

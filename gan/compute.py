@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
+from gan.device import sent
 from gan.errors import LostProcessesError, RefusedByFirstError, TrainingError
 
 if TYPE_CHECKING:
@@ -42,7 +43,29 @@ class Compute:
         if rest:
             raise TrainingError(f"{len(whole)} rows cannot be divided among {self.processes} processes")
         mine = whole[self.rank * count : (self.rank + 1) * count]
-        return mine.to(self.device, self.dtype) if mine.is_floating_point() else mine.to(self.device)
+        there = sent(mine, self.device) if mine.device.type == "cpu" else mine.to(self.device)
+        return there.to(self.dtype) if there.is_floating_point() else there
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """Let convolutions and matrix products of float32 on a CUDA device be what the precision says, in the block.
+
+        In full with "32" and "64"; with "tf32" and "bf16" from factors rounded to TensorFloat-32. PyTorch's own choice
+        is TensorFloat-32 for convolutions alone.
+        """
+        if self.device.type != "cuda":
+            yield
+            return
+        backends, rounded = torch.backends, self.precision in ("tf32", "bf16")
+        # Read by the new names, which never raise; set by the old ones, for torch.compile reads those and refuses what
+        # the new ones have set (pytorch#166387).
+        flags = backends.cuda.matmul, backends.cudnn.conv  # type: ignore[attr-defined]
+        before = [flag.fp32_precision == "tf32" for flag in flags]
+        backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = rounded
+        try:
+            yield
+        finally:
+            backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = before
 
     def autocast(self) -> AbstractContextManager[None]:
         """Let networks compute in bfloat16 where the precision says so."""

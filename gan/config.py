@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 import maskkit
 from gan.errors import SettingsError
-from gan.names import PRESETS, Precision, SystemName
+from gan.names import PRESETS, Precision, Switch, SystemName
 
 TailNorm = Literal["last", "every"]
 Joining = Literal["step-by-step", "all-at-once", "reversed-order"]
@@ -26,6 +26,9 @@ class DataSettings(_Section):
     shards: str = Field("", description="folder of the shards, filled in by `fit`")
     size: int = Field(description="height and width of the images; a power of two from 32 to 1024")
     workers: int = Field(ge=0, le=256, description="processes that read batches ahead; 0 reads in the training process")
+    resident: Literal["auto", "yes", "no"] = Field(
+        "auto", description="hold all rows on the device; auto: on CUDA, where they take at most half of what is free"
+    )
 
     @field_validator("size")
     @classmethod
@@ -36,12 +39,25 @@ class DataSettings(_Section):
 
 
 class ComputeSettings(_Section):
+    """How to compute. All but `precision` decide speed and memory, and nothing of the result beyond rounding."""
+
     precision: Precision = Field(description="bf16: networks in bfloat16, weights and losses in 32")
+    # What older runs have not noted has a default here.
+    channels_last: Switch = Field("auto", description="tensors with the channels of a pixel side by side")
+    fused: Switch = Field("auto", description="Adam as one kernel for all weights")
+    fakes_at_once: Switch = Field("auto", description="the fake batches that G does not learn from in one forward")
+    compile: Switch = Field("auto", description="networks compiled by torch.compile")
+    graphs: Switch = Field("auto", description="a round as one CUDA graph")
 
     @field_validator("precision", mode="before")
     @classmethod
     def _number_is_text(cls, precision: object) -> object:
         return str(precision) if isinstance(precision, int) else precision  # --set compute.precision=32
+
+    @field_validator("channels_last", "fused", "fakes_at_once", "compile", "graphs", mode="before")
+    @classmethod
+    def _truth_is_a_switch(cls, value: object) -> object:
+        return ("on" if value else "off") if isinstance(value, bool) else value  # --set compute.graphs=true
 
 
 class AugmentationSettings(_Section):

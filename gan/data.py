@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 import maskkit
-from gan.augmentation import fresh_layouts, has_points, mirror_rows
+from gan.augmentation import Points
 from gan.config import Settings
 from gan.errors import CheckpointError, DataError
-from gan.spawning import end_with_parent
-
-Array = NDArray[np.uint8]
-NO_POINTS = np.full((68, 2), np.nan, np.float32)
 
 
 @dataclass(frozen=True)
@@ -91,6 +85,36 @@ class Batch(NamedTuple):
         return Batch(*(tensor.to(device) for tensor in self))
 
 
+@dataclass(frozen=True)
+class Packing:
+    """How a row lies in bytes: image, layout and attributes side by side, so that one copy takes them all."""
+
+    size: int
+    n_c: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of a row."""
+        return 4 * self.size**2 + self.n_c
+
+    def split(self, content: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See in uint8 (N, bytes) images (N, H, W, 3), layouts (N, H, W) and attributes (N, n_c); nothing is copied."""
+        count, side, area = len(content), self.size, self.size**2
+        images, layouts = content[:, : 3 * area], content[:, 3 * area : 4 * area]
+        return images.view(count, side, side, 3), layouts.view(count, side, side), content[:, 4 * area :]
+
+
+class ReadRows(NamedTuple):
+    """A batch as it is read: its number, `content` uint8 (N, bytes) packed, and on the host `points` (N, 68, 2).
+
+    Points are NaN where a row has none.
+    """
+
+    number: int
+    content: Tensor
+    points: Points
+
+
 class NumberedRows(NamedTuple):
     """Row numbers of one training batch and its number since the start, which decides its augmentation."""
 
@@ -103,18 +127,19 @@ def one_hot(s_idx: Tensor, n_s: int) -> Tensor:
     return F.one_hot(s_idx, n_s).permute(0, 3, 1, 2).float()
 
 
-class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
+class RowsAtSize(Dataset[ReadRows | maskkit.MaskkitError]):
     """Rows of one split at the training size; a list of row numbers gives a batch.
 
     Photos are averaged over areas; layouts are drawn again from the landmarks, and taken by nearest neighbour only
-    where there are none. With `settings`, batches for training are augmented as they say and attributes are held to
-    `loss.cls`. Raises DataError where the settings ask for what the shards have not.
+    where there are none. With `settings`, batches for training are augmented as they say (`gan.stream`) and attributes
+    are held to `loss.cls`. Raises DataError where the settings ask for what the shards have not.
     """
 
     def __init__(self, shards: str | Path, split: str, size: int, settings: Settings | None = None) -> None:
         self.reader = maskkit.ShardReader(shards, split=split)
         self.size = size
         self.settings = settings
+        self.packing = Packing(size, len(self.reader.attribute_names))
         if settings and settings.augmentation.layouts:
             self._check_drawable()
 
@@ -128,56 +153,45 @@ class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
         return DataDescription(self.size, self.reader.scheme, names, len(self), rows_identity(self))
 
     def read(self, rows: Sequence[int]) -> Batch:
-        """Read rows as one batch. Raises DataError for a label or an attribute out of range, maskkit.ShardError."""
-        return _as_batch(*self._load(rows)[:3])
+        """Read rows as one batch on the CPU, as they are.
 
-    def read_training(self, batch: NumberedRows) -> Batch:
-        """Read rows as one batch, augmented; the batch's number and the seed decide how. Raises as `read`."""
-        images, c, layouts, points = self._load(batch.rows)
-        if self.settings is None:
-            return _as_batch(images, c, layouts)
-        chosen, scheme = self.settings.augmentation, self.reader.scheme
-        rng = np.random.default_rng([self.settings.seed, batch.number, 1])
-        if chosen.mirror:
-            images, layouts, points = mirror_rows(images, layouts, points, scheme, rng)
-        if not chosen.layouts:
-            return _as_batch(images, c, layouts)
-        return _as_batch(images, c, layouts, fresh_layouts(layouts, points, scheme, chosen, rng))
+        Raises DataError for a label or an attribute out of range, maskkit.ShardError.
+        """
+        images, layouts, c = self.packing.split(self.read_packed(rows)[0])
+        return as_batch(images, c, layouts)
 
-    def __getitem__(self, batch: NumberedRows) -> Batch | maskkit.MaskkitError:
+    def __getitem__(self, batch: NumberedRows) -> ReadRows | maskkit.MaskkitError:
         """Read a batch for a DataLoader; a refusal is sent as a value, for a raised one would arrive as a traceback."""
         try:
-            return self.read_training(batch)
+            return ReadRows(batch.number, *self.read_packed(batch.rows))
         except maskkit.MaskkitError as error:
             return error
 
-    def _load(self, rows: Sequence[int]) -> tuple[Array, Array, Array, NDArray[np.float32]]:
-        """Give images (N, H, W, 3), attributes (N, n_c), layouts (N, H, W) and points (N, 68, 2).
+    def read_packed(self, rows: Sequence[int]) -> tuple[Tensor, Points]:
+        """Read rows as uint8 (N, bytes), packed, and points (N, 68, 2), NaN where a row has none. Raises as `read`.
 
-        Points are NaN where a row has none. What becomes of a row does not depend on those beside it.
+        What becomes of a row does not depend on those beside it.
         """
-        samples = [self.reader[int(row)] for row in rows]
-        for sample in samples:
-            self._check(sample)
-        images = np.stack([maskkit.images.resize(sample["image"], self.size) for sample in samples])
-        c = np.stack([sample["attributes"] for sample in samples])
-        points = np.stack([self._points(sample) for sample in samples])
-        return images, c, self._layouts(samples, points), points
-
-    def _layouts(self, samples: list[dict[str, Any]], points: NDArray[np.float32]) -> Array:
-        old = self.reader.size
-        if old == self.size:
-            return np.stack([sample["mask"] for sample in samples])
-        nearest = (np.arange(self.size) * 2 + 1) * old // (2 * self.size)
-        layouts = np.stack([sample["mask"][np.ix_(nearest, nearest)] for sample in samples])
-        if (drawn := has_points(points)).any():
-            layouts[drawn] = maskkit.rasterize(points[drawn], self.size, self.reader.scheme)
-        return layouts
-
-    def _points(self, sample: dict[str, Any]) -> NDArray[np.float32]:
-        if not self._drawable(sample):
-            return NO_POINTS
-        return maskkit.scale_points(sample["landmarks"], self.reader.size, self.size)
+        content = torch.empty((len(rows), self.packing.bytes), dtype=torch.uint8)
+        images, layouts, c = (part.numpy() for part in self.packing.split(content))
+        points = np.full((len(rows), 68, 2), np.nan, np.float32)
+        largest, drawn = np.zeros(len(rows), np.uint8), np.zeros(len(rows), dtype=bool)
+        old, new = self.reader.size, self.size
+        nearest = (np.arange(new) * 2 + 1) * old // (2 * new)
+        for i, row in enumerate(rows):
+            sample = self.reader[int(row)]
+            mask = sample["mask"]
+            largest[i] = mask.ravel().max()  # before it is drawn again: what is in the shards has to be right
+            images[i], c[i] = maskkit.images.resize(sample["image"], new), sample["attributes"]
+            if self._drawable(sample):
+                points[i], drawn[i] = sample["landmarks"], True
+            if old == new or not drawn[i]:
+                layouts[i] = mask if old == new else mask[nearest[:, None], nearest]
+        self._check(rows, largest, c)
+        points[drawn] = maskkit.scale_points(points[drawn], old, new)
+        if old != new and drawn.any():
+            layouts[drawn] = maskkit.rasterize(points[drawn], new, self.reader.scheme)
+        return content, points
 
     def _drawable(self, sample: dict[str, Any]) -> bool:
         return "landmarks" in sample and self.reader.scheme.drawable
@@ -193,22 +207,27 @@ class RowsAtSize(Dataset[Batch | maskkit.MaskkitError]):
                 )
             first += entry.rows
 
-    def _check(self, sample: dict[str, Any]) -> None:
-        where = f"{self.reader.folder}, split {self.reader.split}, row {sample['id']}"
-        classes = len(self.reader.scheme)
-        if sample["mask"].max() >= classes:
+    def _check(self, rows: Sequence[int], largest: NDArray[np.uint8], c: NDArray[np.uint8]) -> None:
+        """Check the largest label (N,) and the attributes (N, n_c) of rows, all at once."""
+        classes, of_one = len(self.reader.scheme), self.settings is not None and self.settings.loss.cls == "softmax"
+        wrong = (largest >= classes) | (c > 1).any(axis=1)
+        if of_one:
+            wrong |= c.sum(axis=1) != 1
+        if not wrong.any():
+            return
+        i = int(wrong.argmax())
+        where = f"{self.reader.folder}, split {self.reader.split}, row {self.reader[int(rows[i])]['id']}"
+        if largest[i] >= classes:
             raise DataError(
-                f"{where}: its mask holds the label {sample['mask'].max()}, and the scheme "
+                f"{where}: its mask holds the label {largest[i]}, and the scheme "
                 f"{self.reader.scheme.name} has the classes 0 to {classes - 1}; `maskkit verify` tells more"
             )
-        if (sample["attributes"] > 1).any():
-            raise DataError(f"{where}: its attributes hold {sample['attributes'].max()}; they must be 0 or 1")
-        one_of = self.settings is not None and self.settings.loss.cls == "softmax"
-        if one_of and (count := int(sample["attributes"].sum())) != 1:
-            raise DataError(
-                f"{where}: {count} of its attributes are 1, and loss.cls = 'softmax' needs exactly one; "
-                "set loss.cls=binary for attributes that are independent"
-            )
+        if (c[i] > 1).any():
+            raise DataError(f"{where}: its attributes hold {c[i].max()}; they must be 0 or 1")
+        raise DataError(
+            f"{where}: {c[i].sum()} of its attributes are 1, and loss.cls = 'softmax' needs exactly one; "
+            "set loss.cls=binary for attributes that are independent"
+        )
 
 
 def rows_identity(rows: RowsAtSize) -> str:
@@ -218,11 +237,16 @@ def rows_identity(rows: RowsAtSize) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _as_batch(images: Array, c: Array, layouts: Array, fresh: Array | None = None) -> Batch:
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    s_idx = torch.from_numpy(layouts).long()
-    fresh_idx = s_idx if fresh is None else torch.from_numpy(fresh).long()
-    return Batch(x.contiguous(), torch.from_numpy(c).float(), s_idx, fresh_idx)
+def as_batch(images: Tensor, c: Tensor, layouts: Tensor, fresh: Tensor | None = None) -> Batch:
+    """Make a batch, on their device, of images uint8 (N, H, W, 3), attributes uint8 (N, n_c), layouts uint8 (N, H, W).
+
+    `fresh` are the layouts for the generator, if they are others.
+    """
+    x = images.new_empty((len(images), 3, *images.shape[1:3]), dtype=torch.float32)
+    # Divided by a tensor: by a number, CUDA would multiply with its rounded inverse.
+    x.copy_(images.permute(0, 3, 1, 2)).div_(x.new_full((), 127.5)).sub_(1)
+    s_idx = layouts.long()
+    return Batch(x, c.float(), s_idx, s_idx if fresh is None else fresh.long())
 
 
 class BatchOrder:
@@ -252,41 +276,3 @@ class BatchOrder:
                 rows = order[first : first + self.batch].tolist()
                 yield NumberedRows(epoch * per_epoch + first // self.batch, rows)
             epoch, position = epoch + 1, 0
-
-
-def batches(rows: RowsAtSize, order: BatchOrder, workers: int = 0) -> Iterator[Batch]:
-    """Give batches on the CPU in the order's order, the same for any number of worker processes.
-
-    Raises DataError, maskkit.ShardError, and RuntimeError where a worker was killed.
-    """
-    loader: DataLoader[Batch | maskkit.MaskkitError] = DataLoader(
-        rows,
-        batch_size=None,  # `order` gives whole batches
-        sampler=order,
-        collate_fn=_as_it_is,
-        num_workers=workers,
-        # Fork copies open files and locks; a forkserver starts clean.
-        multiprocessing_context="forkserver" if workers else None,
-        worker_init_fn=_follow_parent if workers else None,
-        generator=torch.Generator(),  # keep the loader off the global random state
-    )
-    try:
-        for batch in loader:
-            if isinstance(batch, maskkit.MaskkitError):
-                raise batch
-            yield batch
-    except (ConnectionError, EOFError) as error:  # instead of torch's RuntimeError, if it was handing over a batch
-        raise RuntimeError("a DataLoader worker was killed") from error
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
-
-
-def _follow_parent(worker: int) -> None:
-    """Leave signals to the parent, and end with it."""
-    # Ctrl-C reaches the whole process group; the parent wants its last batches before it stops its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # torch looks whether the process it was forked from is alive, which is the server, and that waits for its workers.
-    threading.Thread(target=end_with_parent, daemon=True).start()

@@ -1,9 +1,14 @@
 """The device to compute on."""
 
+import os
 import resource
 import sys
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from gan.errors import InputError
 
@@ -29,3 +34,22 @@ def most_memory(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def free_memory(device: torch.device) -> int:
+    """Give the bytes that can still be taken: of a CUDA device, or of the machine for the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")  # counts what Linux would give up for it, such as files it remembers
+    if meminfo.exists():
+        lines = dict(line.split(":") for line in meminfo.read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def sent(content: Tensor | NDArray[np.generic], device: torch.device) -> Tensor:
+    """Give what lies on the host on the device; the host does not wait until a CUDA device has it."""
+    there = torch.as_tensor(content)
+    if device.type != "cuda" or there.numel() == 0:
+        return there.to(device)
+    return there.pin_memory().to(device, non_blocking=True)

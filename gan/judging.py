@@ -66,6 +66,6 @@ class _Segmentor(nn.Module):
         self.network, self.compute = network, compute
 
     def forward(self, x: Tensor) -> Tensor:
-        with self.compute.autocast():
+        with self.compute.arithmetic(), self.compute.autocast():
             logits: Tensor = self.network(x.to(self.compute.dtype))
         return logits

@@ -17,6 +17,7 @@ import torch
 from gan.compute import Compute
 from gan.device import choose_device
 from gan.errors import InputError
+from gan.memory import freed_memory_kept
 from gan.spawning import Stop, spawned
 from maskkit.errors import MissingExtraError
 
@@ -44,7 +45,8 @@ def computing(device: str, devices: int | None, precision: str, follow: Follow) 
     here = outside or devices or 1
     world = int(os.environ["WORLD_SIZE"]) if outside else here
     if world == 1:
-        yield Compute(target, precision)
+        with freed_memory_kept(target):
+            yield Compute(target, precision)
         return
     if target.type == "cuda":
         if ":" in device:
@@ -70,7 +72,8 @@ def _joined(kind: str, here: int, machines: int, precision: str, *, spawned_here
     """Join the processes that the environment variables describe, and leave them again."""
     fabric = _fabric(kind, here, machines, spawned_here=spawned_here)
     try:
-        yield Compute(fabric.device, precision, fabric)
+        with freed_memory_kept(fabric.device):
+            yield Compute(fabric.device, precision, fabric)
     finally:
         torch.distributed.destroy_process_group()
 

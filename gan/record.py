@@ -74,7 +74,7 @@ class Record:
         prepare_folder(self.run, settings)  # when resuming too: the shards may have moved
         if self._saved_step is not None:
             set_aside_later(self.run, self._saved_step)
-        note_environment(self.run, step, self.compute)
+        note_environment(self.run, step, self.compute, self.trainer.system.switches.to_text())
         self.metrics = Metrics(self.run, step)
         # What TensorBoard has of later steps, which no checkpoint knows of, is no longer shown.
         self.events = writer(self.run / "tensorboard", purge_step=step + 1)

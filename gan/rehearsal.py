@@ -1,4 +1,4 @@
-"""A rehearsal: what a run would be, and what it would cost, by two real steps that leave nothing behind."""
+"""A rehearsal: what a run would be, and what it would cost, by a few real steps that leave nothing behind."""
 
 import time
 from collections.abc import Mapping
@@ -13,18 +13,20 @@ from gan.compute import Compute
 from gan.config import Settings, settings_text
 from gan.device import most_memory
 from gan.errors import explained
+from gan.graphs import WARM_UP
 from gan.processes import computing
 from gan.spawning import Stop
 from gan.training import WAY_OUT, Request, check_share, set_up
 
-STEPS = 2  # the first one also makes room; the second tells the time
+STEPS = 2  # the first one also makes room; the last tells the time
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run would be. `seconds_per_step` and `memory` (bytes, of one process) are measured.
+    """What a run would be. `seconds_per_step` and `memory` (bytes, of one process) are measured in `rehearsed` steps.
 
-    Evaluation, pictures, checkpoints and what comes before the first step are not in them.
+    Evaluation, pictures, checkpoints and what comes before the first step are not in them. `switches` names those of
+    `[compute]` that are on.
     """
 
     settings: Settings
@@ -34,7 +36,9 @@ class DryRun:
     epochs: float
     device: str
     processes: int
+    switches: str
     parameters: dict[str, int]
+    rehearsed: int
     seconds_per_step: float
     memory: int
     checkpoint_bytes: int
@@ -62,8 +66,9 @@ class DryRun:
                 *([f"before      {before} batches for the segmentor alone"] if before and not self.step else []),
                 f"parameters  {parameters}",
                 f"device      {self.device}, processes: {self.processes}, precision {self.settings.compute.precision}",
-                f"memory      {self.memory / 1e9:.2f} GB in each process, measured in {STEPS} steps",
-                f"time        {_duration(self.seconds)}, by {self.seconds_per_step:.3g} s for the second step",
+                f"switches    {self.switches}",
+                f"memory      {self.memory / 1e9:.2f} GB in each process, measured in {self.rehearsed} steps",
+                f"time        {_duration(self.seconds)}, by {self.seconds_per_step:.3g} s for the last of them",
                 f"disk        {self.checkpoint_bytes * kept / 1e9:.2f} GB for {kept} checkpoints",
                 "nothing was written",
             ]
@@ -82,7 +87,7 @@ def dry_run(
     device: str = "auto",
     devices: int | None = None,
 ) -> DryRun:
-    """Do two steps of what `fit` would do with these arguments, and tell what it would be. Raises what `fit` raises."""
+    """Do a few steps of what `fit` would do with these arguments; tell what it would be. Raises what `fit` raises."""
     request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
     check_share(settings, devices or 1)
     with computing(device, devices, settings.compute.precision, partial(_follow, request)) as compute:
@@ -97,8 +102,11 @@ def _follow(request: Request, compute: Compute, stop: Stop) -> None:
 def _rehearse(compute: Compute, request: Request) -> DryRun:
     job = set_up(compute, request)
     trainer, step = job.trainer, job.trainer.step
+    job.load(lambda done, total: None)
     stream, seconds = job.stream(), 0.0
-    for _ in range(STEPS):
+    # A graph is recorded after some rounds without it, and then first replayed.
+    steps = WARM_UP + 2 if trainer.system.switches.graphs else STEPS
+    for _ in range(steps):
         start = time.monotonic()
         trainer.advance(stream)
         seconds = time.monotonic() - start
@@ -118,6 +126,8 @@ def _rehearse(compute: Compute, request: Request) -> DryRun:
         epochs=(job.last - step) * trainer.settings.schedule.n_repeat / job.plan.batches_per_epoch,
         device=str(compute.device),
         processes=compute.processes,
+        switches=trainer.system.switches.to_text(),
+        rehearsed=steps,
         parameters={name: _count(weights) for name, weights in networks.items()},
         seconds_per_step=seconds,
         memory=most_memory(compute.device),

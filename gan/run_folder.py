@@ -16,11 +16,13 @@ from gan.compute import Compute
 from gan.config import Settings, first_difference, load_settings, write_settings
 from gan.errors import RunError
 
-# These change nothing that is computed: where the data lies, how many processes read it, what is written and when.
+# These change nothing that is computed: where the data lies, how it is read, what is written and when.
 # log.evaluate_rows is not among them: scores on other rows would contend for being the best.
 FREE_ON_RESUME = (
-    "data.shards", "data.workers", "log.checkpoint_every", "log.sample_every", "log.sample_columns", "log.sample_rows",
-    "log.keep_checkpoints", "log.evaluate_every",
+    "data.shards", "data.workers", "data.resident", "log.checkpoint_every", "log.sample_every", "log.sample_columns",
+    "log.sample_rows", "log.keep_checkpoints", "log.evaluate_every",
+    # These change rounding, as another processor or another number of threads does.
+    "compute.channels_last", "compute.fused", "compute.fakes_at_once", "compute.compile", "compute.graphs",
 )  # fmt: skip
 _CONFIG, _METRICS = "config.toml", "metrics.jsonl"
 
@@ -65,8 +67,11 @@ def check_resumable(source: Path, stored: Settings, settings: Settings) -> None:
         )
 
 
-def note_environment(run: Path, step: int, compute: Compute) -> None:
-    """Append what this start runs on to environment.json: a list with an entry for each start and resume."""
+def note_environment(run: Path, step: int, compute: Compute, switches: str) -> None:
+    """Append what this start runs on to environment.json, a list with an entry for each start and resume.
+
+    `switches` names those of `[compute]` that are on.
+    """
     path = run / "environment.json"
     try:
         starts = json.loads(_content(path) or b"[]")
@@ -83,6 +88,7 @@ def note_environment(run: Path, step: int, compute: Compute) -> None:
             "device_name": name,
             "processes": compute.processes,
             "threads": torch.get_num_threads(),
+            "switches": switches,
             "versions": library_versions(),
         }
     )

@@ -105,7 +105,7 @@ def layouts_of_points(generator: LoadedGenerator, points: ArrayLike) -> Tensor:
             f"the run's scheme {generator.scheme.name} has no polygons, so no layout can be drawn from points; "
             "take the layouts of its shards"
         )
-    return torch.from_numpy(maskkit.rasterize(points, generator.size, generator.scheme)).long()
+    return torch.from_numpy(maskkit.rasterize(points, generator.size, generator.scheme, backend="numpy")).long()
 
 
 def _from_shards(generator: LoadedGenerator, shards: Path, count: int) -> Layouts:

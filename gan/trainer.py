@@ -13,10 +13,11 @@ from gan.averaging import Average
 from gan.checkpoint import Best, Checkpoint
 from gan.compute import Compute
 from gan.config import Settings
-from gan.data import Batch, DataDescription, RowsAtSize
+from gan.data import Batch, DataDescription
 from gan.errors import NotFiniteError
 from gan.run_folder import library_versions
 from gan.schedule import Plan
+from gan.stream import Rows
 from gan.systems import build_system
 
 
@@ -33,7 +34,7 @@ class Trainer:
         self.step = self.batches_used = 0
         self.best: Best | None = None
 
-    def prepare(self, rows: RowsAtSize, on_step: Callable[[int, int], None]) -> bool:
+    def prepare(self, rows: Rows, on_step: Callable[[int, int], None]) -> bool:
         """Do what the system wants done before the first step; give whether there was anything.
 
         Raises NotFiniteError.
@@ -53,7 +54,10 @@ class Trainer:
         rates = self.rates()
         for name, optimiser in self.system.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = rates[f"lr/{name}"]
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rates[f"lr/{name}"])  # in its place, which a CUDA graph reads
+                else:
+                    group["lr"] = rates[f"lr/{name}"]
         on_device = self.system.train_round(self._counted(stream), self.noise)
         # The losses are of the weights before their last step, so the weights are looked at too.
         weights = self._largest_weights()

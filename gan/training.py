@@ -10,14 +10,16 @@ from pathlib import Path
 from gan.checkpoint import Checkpoint, best_path, checkpoint_path, checkpoint_paths, load_newest
 from gan.compute import Compute
 from gan.config import Settings
-from gan.data import Batch, BatchOrder, DataDescription, RowsAtSize, batches
+from gan.data import Batch, BatchOrder, DataDescription, RowsAtSize
 from gan.device import most_memory
 from gan.errors import NotFiniteError, RunError, SettingsError, explained
 from gan.processes import computing
 from gan.record import Record, check_recordable
+from gan.resident import ResidentRows, make_resident
 from gan.run_folder import check_resumable, check_startable, read_settings, steps_noted
 from gan.schedule import Plan
 from gan.spawning import Stop
+from gan.stream import Rows, batches
 from gan.trainer import Trainer
 
 WAY_OUT = "take a smaller schedule.batch, data.size or width, or fewer data.workers; what was saved can be resumed"
@@ -69,23 +71,32 @@ class Request:
 
 @dataclass
 class Job:
-    """A request on its data: rows, plan, last step, and a trainer that stands where the run does."""
+    """A request on its data: rows, plan, last step, and a trainer that stands where the run does.
+
+    `source` is where batches come from: the rows, or the room for all of them on the device, which `load` fills.
+    """
 
     rows: RowsAtSize
+    source: Rows
     plan: Plan
     last: int
     trainer: Trainer
     fresh: bool
 
+    def load(self, on_rows: Callable[[int, int], None]) -> None:
+        """Read all rows if they are to lie on the device; `on_rows` gets the rows done and their number."""
+        if isinstance(self.source, ResidentRows):
+            self.source.load(self.trainer.settings.data.workers, on_rows)
+
     def stream(self) -> Iterator[Batch]:
-        """Give batches from where the trainer stands."""
-        settings = self.trainer.settings
+        """Give batches from where the trainer stands, on its device."""
+        settings, device = self.trainer.settings, self.trainer.compute.device
         order = BatchOrder(len(self.rows), settings.schedule.batch, settings.seed, start=self.trainer.batches_used)
-        return batches(self.rows, order, settings.data.workers)
+        return batches(self.source, order, settings.data.workers, device)
 
 
 class _StoppedEarly(Exception):  # noqa: N818
-    """Stopped while the system was prepared, of which nothing can be kept."""
+    """Stopped while rows were loaded or the system was prepared, of which nothing can be kept."""
 
 
 @explained("training", WAY_OUT)
@@ -108,8 +119,9 @@ def fit(
     `steps` or `epochs` say up to where, in total; without them, to the horizon `schedule.epochs`. `resume` goes on
     from the newest checkpoint, on a CPU bit for bit as if never stopped. `devices` processes share each batch (one by
     default; under torchrun, those it has started). `stop` is asked before each step; a true answer saves a checkpoint
-    and returns. `on_step` hears of each step and `on_prepare` of what comes before the first: how much is done, of how
-    much; both in the first process alone. Raises GanError or maskkit's errors with a sentence.
+    and returns. `on_step` hears of each step and `on_prepare` of what comes before the first, which is reading resident
+    rows and preparing a frozen segmentor: how much is done, of how much; both in the first process alone. Raises
+    GanError or maskkit's errors with a sentence.
     """
     request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
     check_share(settings, devices or 1)
@@ -130,7 +142,7 @@ def set_up(compute: Compute, request: Request) -> Job:
     trainer = Trainer(settings, rows.description, plan, compute)
     if found:
         trainer.restore(found)
-    return Job(rows, plan, last, trainer, fresh=found is None)
+    return Job(rows, make_resident(rows, compute) or rows, plan, last, trainer, fresh=found is None)
 
 
 def check_share(settings: Settings, processes: int) -> None:
@@ -166,10 +178,12 @@ def train(
     compute.any(False)  # no folder before every process has come so far
     with closing(Record(request.run, job.rows, trainer, saved_step=None if job.fresh else trainer.step)) as record:
         try:
-            if job.fresh and trainer.prepare(job.rows, note_preparing):
+            job.load(note_preparing)
+            if job.fresh and trainer.prepare(job.source, note_preparing):
                 record.save()
         except _StoppedEarly:
-            return FitResult(request.run, 0, job.last, True, None, {})
+            kept = None if job.fresh else checkpoint_path(request.run, trainer.step)
+            return FitResult(request.run, trainer.step, job.last, True, kept, {})
         stream = job.stream()
         while trainer.step < job.last and not (stopped := asked_to_stop()):
             epoch, rates = job.plan.epoch(trainer.step), trainer.rates()

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 import maskkit
 from gan.checkpoint import check_tensors
 from gan.config import load_preset
-from gan.data import Batch, BatchOrder, RowsAtSize, batches, rows_identity
+from gan.data import Batch, BatchOrder, RowsAtSize, rows_identity
 from gan.errors import CheckpointError, NotFiniteError
 from gan.evaluation.classifier import Classifier, Kind
 from gan.losses import attribute_bce, attribute_softmax, pixel_cross_entropy
 from gan.networks import Segmentor
+from gan.stream import batches
 
 Network = Literal["segmentor", "classifier"]
 N = TypeVar("N", bound=nn.Module)
@@ -139,10 +140,10 @@ def train(
     """Take `recipe.steps` steps of Adam on real rows; over the second half the rate falls to 0."""
     optimiser = torch.optim.Adam(network.parameters(), recipe.learning_rate)
     device = next(network.parameters()).device
-    stream = batches(rows, BatchOrder(len(rows), recipe.batch, recipe.seed))
+    stream = batches(rows, BatchOrder(len(rows), recipe.batch, recipe.seed), device=device)
     for step in range(recipe.steps):
         optimiser.param_groups[0]["lr"] = recipe.learning_rate * min(1, 2 * (1 - step / recipe.steps))
-        value = loss(network, next(stream).to(device))
+        value = loss(network, next(stream))
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(value)
         optimiser.step()

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from gan.compute import Compute
 from gan.config import Settings
-from gan.data import Batch, DataDescription, RowsAtSize
+from gan.data import Batch, DataDescription
 from gan.names import SystemName
+from gan.stream import Rows
+from gan.switches import Switches
 from gan.systems.scgan import SCGAN
 
 
@@ -18,11 +20,12 @@ class System(Protocol):
 
     optimisers: dict[str, torch.optim.Adam]
     base_rates: dict[str, float]
+    switches: Switches
 
     @property
     def networks(self) -> Mapping[str, nn.Module]: ...
 
-    def prepare(self, rows: RowsAtSize, on_step: Callable[[int, int], None]) -> bool:
+    def prepare(self, rows: Rows, on_step: Callable[[int, int], None]) -> bool:
         """Do what comes before the first round; give whether there was anything. `on_step` gets done and total."""
 
     def train_round(self, stream: Iterator[Batch], noise: torch.Generator) -> dict[str, Tensor]:

@@ -14,6 +14,11 @@ SMALL = (
     "log.checkpoint_every=20", "log.sample_every=20", "log.sample_columns=3", "log.sample_rows=2",
 )  # fmt: skip
 
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")),
+]
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:

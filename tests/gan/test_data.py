@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -16,11 +17,17 @@ from torch.utils.data import DataLoader
 
 import maskkit
 from gan.config import load_preset
-from gan.data import BatchOrder, NumberedRows, RowsAtSize, batches, one_hot
+from gan.data import Batch, BatchOrder, NumberedRows, RowsAtSize, one_hot
 from gan.errors import DataError
+from gan.stream import batches
 from maskkit.dataset import Dataset
 from maskkit.shards import Row, write_shard
 from tests.drawn import drawn_row, write_drawn_shards
+
+
+def training_batch(rows: RowsAtSize, number: int, chosen: Sequence[int]) -> Batch:
+    """One batch as training gets it: a batch's number decides how it is augmented."""
+    return next(batches(rows, [NumberedRows(number, list(chosen))]))
 
 
 def write_rows(folder: Path, rows: list[Row], scheme: str = "scgan") -> Path:
@@ -89,7 +96,7 @@ def test_workers_change_nothing(drawn_shards: Path) -> None:
 def test_mirrored_rows_swap_sides_and_stay_exact(drawn_shards: Path) -> None:
     settings = load_preset("tiny", ["augmentation.mirror=true"])
     rows, chosen = RowsAtSize(drawn_shards, "train", 32, settings), list(range(30))
-    plain, found = rows.read(chosen), rows.read_training(NumberedRows(4, chosen))
+    plain, found = rows.read(chosen), training_batch(rows, 4, chosen)
     mirrored = [i for i in chosen if not torch.equal(plain.x[i], found.x[i])]
     assert 5 < len(mirrored) < 25 and torch.equal(plain.c, found.c) and torch.equal(found.layouts, found.s_idx)
     right, left = 2, 3
@@ -103,7 +110,7 @@ def test_mirrored_rows_swap_sides_and_stay_exact(drawn_shards: Path) -> None:
         assert np.array_equal(found.s_idx[i], expected)
         x = torch.arange(32)
         assert x[(found.s_idx[i] == right).any(0)].float().mean() < x[(found.s_idx[i] == left).any(0)].float().mean()
-    other = rows.read_training(NumberedRows(5, chosen))
+    other = training_batch(rows, 5, chosen)
     assert not torch.equal(other.x, found.x), "another batch of the same rows is mirrored otherwise"
 
 
@@ -113,7 +120,7 @@ def test_masks_without_points_are_mirrored_by_class(tmp_path: Path) -> None:
         row.landmarks = None
     shards = write_rows(tmp_path / "shards", made)
     rows = RowsAtSize(shards, "train", 64, load_preset("tiny", ["augmentation.mirror=true"]))
-    plain, found = rows.read(range(8)), rows.read_training(NumberedRows(0, list(range(8))))
+    plain, found = rows.read(range(8)), training_batch(rows, 0, range(8))
     swap = torch.tensor([0, 1, 3, 2, 4, 5, 6])
     mirrored = [i for i in range(8) if not torch.equal(plain.x[i], found.x[i])]
     assert 0 < len(mirrored) < 8
@@ -125,14 +132,14 @@ def test_masks_without_points_are_mirrored_by_class(tmp_path: Path) -> None:
 def test_fresh_layouts_are_faces_that_the_data_has_not(drawn_shards: Path) -> None:
     """A share of them; within the size by the drawn shift and scale; with one row they are that row moved."""
     rows, chosen = RowsAtSize(drawn_shards, "train", 64, load_preset("tiny", ["augmentation.layouts=0.5"])), range(40)
-    found = rows.read_training(NumberedRows(0, list(chosen)))
+    found = training_batch(rows, 0, chosen)
     plain = rows.read(chosen)
     assert torch.equal(found.x, plain.x) and torch.equal(found.s_idx, plain.s_idx)
     fresh = [i for i in chosen if not torch.equal(found.layouts[i], plain.s_idx[i])]
     assert 10 < len(fresh) < 30
     assert all((found.layouts[i] == region).any() for i in fresh for region in (1, 2, 3, 4, 5))
     held = load_preset("tiny", [f"augmentation.{key}" for key in ("layouts=1.0", "shift=0.0", "scale=0.0")])
-    alone = RowsAtSize(drawn_shards, "train", 64, held).read_training(NumberedRows(0, [7]))
+    alone = training_batch(RowsAtSize(drawn_shards, "train", 64, held), 0, [7])
     assert torch.equal(alone.layouts, alone.s_idx), "blended with itself and not moved, a face stays what it is"
 
 
@@ -218,7 +225,7 @@ def test_a_row_does_not_depend_on_those_beside_it(tmp_path: Path) -> None:
     mirrored = RowsAtSize(shards, "train", 32, load_preset("tiny", ["augmentation.mirror=true"]))
     chosen = np.random.default_rng([0, 3, 1]).random(4) < 0.5
     assert chosen[:2].any() and chosen[2:].any() and not chosen.all()
-    found = mirrored.read_training(NumberedRows(3, [0, 1, 2, 3]))
+    found = training_batch(mirrored, 3, range(4))
     for i, turned in enumerate(chosen):
         expected = alone[i].numpy()
         if turned and i < 2:
@@ -236,7 +243,8 @@ def test_every_shard_must_have_what_fresh_layouts_are_drawn_from(tmp_path: Path)
 
 READING = """
 import sys
-from gan.data import BatchOrder, RowsAtSize, batches
+from gan.data import BatchOrder, RowsAtSize
+from gan.stream import batches
 if __name__ == "__main__":
     stream = batches(RowsAtSize(sys.argv[1], "train", 32), BatchOrder(40, 4, 0), workers=2)
     next(stream)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gan import losses
+from gan.networks import Critic
 
 
 def test_wasserstein_signs() -> None:
@@ -74,3 +75,32 @@ def test_penalty_gradient_against_finite_differences() -> None:
             flat[place] = at
             expected = (values[0] - values[1]) / (2 * step)
             assert weight.grad.view(-1)[place].item() == pytest.approx(expected, rel=1e-5, abs=1e-8)
+
+
+def penalty_and_gradients(critic: Critic, penalty: Tensor) -> tuple[Tensor, list[Tensor | None]]:
+    """Where a weight takes no part, its gradient is None, and Adam leaves it alone."""
+    return penalty.detach(), list(torch.autograd.grad(penalty, list(critic.parameters()), allow_unused=True))
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_slope_chain_equals_differentiating_twice(reduction: losses.Reduction, compiled: bool) -> None:
+    """Penalty and every weight's gradient, in float64 and by what torch.compile makes of it (pytorch#91469)."""
+    torch.manual_seed(2)
+    torch.compiler.reset()
+    critic = Critic(3, 32, width=4, leaky_slope=0.2).double()
+    assert [row[0].small for row in critic.trunk] == [False, False, True, True]  # both kinds of layers
+    for parameter in critic.parameters():
+        parameter.data.mul_(3)
+    x = torch.rand(3, 3, 32, 32, dtype=torch.float64) * 2 - 1
+    slope = torch.compile(critic.slope, backend="aot_eager") if compiled else critic.slope
+    twice = losses.gradient_penalty(lambda x: critic(x)[0], x, reduction)
+    expected, expected_gradients = penalty_and_gradients(critic, twice)
+    found, gradients = penalty_and_gradients(critic, losses.slope_penalty(slope(x, reduction)))
+    assert expected > 1e-3
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=0)
+    for (name, _), ours, theirs in zip(critic.named_parameters(), gradients, expected_gradients, strict=True):
+        assert (ours is None) == (theirs is None), name
+        if theirs is not None:
+            assert theirs.abs().max() > 1e-6 or name.endswith("bias"), name
+            torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12, msg=name)

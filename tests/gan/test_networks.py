@@ -8,6 +8,7 @@ from gan.networks import (
     AllAtOnceGenerator,
     Critic,
     Generator,
+    Halving,
     ReleaseSegmentor,
     ResidualUp,
     ReversedOrderGenerator,
@@ -124,6 +125,22 @@ def test_shortcut_equals_the_order_of_the_paper() -> None:
     x = torch.randn(2, 6, 5, 5)
     conv, upsample = block.shortcut
     torch.testing.assert_close(block.shortcut(x), conv(upsample(x)), rtol=0, atol=1e-6)
+
+
+def test_halving_by_patches_equals_the_convolution() -> None:
+    """Forth and back, and the gradients; with weights that lie channels last too."""
+    patches, plain = Halving(3, 5, small=True).double(), Halving(3, 5, small=False).double()
+    plain.load_state_dict(patches.state_dict())
+    patches.to(memory_format=torch.channels_last)
+    x, slope = torch.randn(2, 3, 8, 6, dtype=torch.float64), torch.randn(2, 5, 4, 3, dtype=torch.float64)
+    for given, work in ((x, Halving.forward), (slope, Halving.back)):
+        found, expected = work(patches, given), work(plain, given)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+        ours, theirs = (
+            torch.autograd.grad(result.square().sum(), layer.weight)
+            for result, layer in ((found, patches), (expected, plain))
+        )
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
 
 
 def test_attributes_reach_the_inner_region() -> None:

@@ -56,12 +56,12 @@ def noise() -> torch.Generator:
 
 def test_each_step_changes_its_own_network_only(system: SCGAN) -> None:
     real = make_batches(1)[0]
-    made = system.draw_input(real, noise())
-    x_fake = system.generate(made.z, made.c, one_hot(made.s_idx, 7))
+    now = system.draw(real, noise())
+    x_fake = system.fake(now)
     steps = {
-        "D": lambda: system.critic_step(real, x_fake.detach(), noise()),
-        "S": lambda: system.segmentor_step(real),
-        "G": lambda: system.generator_step(x_fake, made),
+        "D": lambda: system.critic_step(now, x_fake.detach()),
+        "S": lambda: system.segmentor_step(now.x, now.s_idx),
+        "G": lambda: system.generator_step(now, x_fake),
     }
     for name, step in steps.items():
         before = {key: weights(network) for key, network in system.networks.items()}
@@ -84,7 +84,7 @@ def test_segmentor_does_not_depend_on_the_others(system: SCGAN) -> None:
     for _ in range(3):
         system.train_round(stream, draws)
     for batch in real:
-        alone.segmentor_step(batch)
+        alone.segmentor_step(batch.x, batch.s_idx)
     assert torch.equal(weights(system.S), weights(alone.S))
 
 
@@ -112,6 +112,9 @@ class MeanPixel(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return (self.w * x.mean((1, 2, 3))).view(-1, 1, 1, 1), x.new_zeros(len(x), 3)
 
+    def slope(self, x: Tensor, reduction: str) -> Tensor:
+        return (self.w / x[0].numel()).expand_as(x)
+
 
 def test_signs(system: SCGAN) -> None:
     """A critic step raises the real score and lowers the fake one; a generator step raises the fake score."""
@@ -121,29 +124,25 @@ def test_signs(system: SCGAN) -> None:
     quiet = {"loss": system.settings.loss.model_copy(update={"lambda_gp": 0.0, "lambda_seg": 0.0, "lambda_cls": 0.0})}
     system.settings = system.settings.model_copy(update=quiet)
     x_fake = -torch.ones(4, 3, 32, 32)
-    system.critic_step(real, x_fake, noise())
+    now = system.draw(real, noise())
+    system.critic_step(now, x_fake)
     assert critic(real.x)[0].mean() > 1 and critic(x_fake)[0].mean() < -1
 
-    made = system.draw_input(real, noise())
-
-    def generate() -> Tensor:
-        return system.generate(made.z, made.c, one_hot(made.s_idx, 7))
-
-    before = critic(generate())[0].mean()
-    system.generator_step(generate(), made)
-    assert critic(generate())[0].mean() > before
+    before = critic(system.fake(now))[0].mean()
+    system.generator_step(now, system.fake(now))
+    assert critic(system.fake(now))[0].mean() > before
 
 
 def test_generator_learns_from_all_three_terms(system: SCGAN) -> None:
     """The gradient at the fake images is that of -D_d + lambda_cls * A_c + lambda_seg * A_s, written out."""
-    made = system.draw_input(make_batches(1)[0], noise())
+    now = system.draw(make_batches(1)[0], noise())
     x_fake = torch.rand(4, 3, 32, 32, generator=noise(), requires_grad=True)
     score, logits = system.D(x_fake)
     p = torch.sigmoid(logits)
-    a_c = -(made.c * p.log() + (1 - made.c) * (1 - p).log()).sum() / 4
-    a_s = -(system.S(x_fake).log_softmax(1) * one_hot(made.s_idx, 7)).sum() / (4 * 32 * 32)
+    a_c = -(now.c * p.log() + (1 - now.c) * (1 - p).log()).sum() / 4
+    a_s = -(system.S(x_fake).log_softmax(1) * one_hot(now.layouts, 7)).sum() / (4 * 32 * 32)
     (expected,) = torch.autograd.grad(-score.mean() + 2 * a_c + 10 * a_s, x_fake)
-    system.generator_step(x_fake, made)
+    system.generator_step(now, x_fake)
     torch.testing.assert_close(x_fake.grad, expected, rtol=1e-4, atol=1e-8)
 
 
@@ -163,8 +162,8 @@ def test_components_add_up_and_bear_their_weights(system: SCGAN) -> None:
 def test_layouts_for_the_generator_come_from_the_fresh_ones(system: SCGAN) -> None:
     real = make_batches(1)[0]
     fresh = real._replace(layouts=torch.full_like(real.layouts, 3))
-    assert (system.draw_input(fresh, noise()).s_idx == 3).all()
-    assert torch.equal(*(system.segmentor_losses(batch)["loss_s/seg"] for batch in (real, fresh)))
+    now = system.draw(fresh, noise())
+    assert (now.layouts == 3).all() and torch.equal(now.s_idx, real.s_idx)
 
 
 def test_without_a_segmentor_nothing_of_it_is_left() -> None:
@@ -189,16 +188,17 @@ def test_a_frozen_segmentor_learns_before_the_rounds_and_not_in_them(drawn_shard
     joint = build()
     assert not joint.prepare(rows, lambda done, last: None)
     for number in islice(BatchOrder(len(rows), 4, 0), 5):
-        joint.segmentor_step(rows.read(number.rows))
+        real = rows.read(number.rows)
+        joint.segmentor_step(real.x, real.s_idx)
     assert torch.equal(weights(joint.S), pretrained)
 
 
 def test_separate_updates_take_the_penalty_where_the_first_has_led() -> None:
     """The logged penalty is of the critic after its first step, and Adam counts two steps (SCGAN release)."""
     joint, separate = build(), build("critic.updates=separate")
-    real = make_batches(1)[0]
+    now = joint.draw(make_batches(1)[0], noise())
     x_fake = torch.zeros(4, 3, 32, 32)
-    found = {name: one.critic_step(real, x_fake, noise()) for name, one in (("j", joint), ("s", separate))}
+    found = {name: one.critic_step(now, x_fake) for name, one in (("j", joint), ("s", separate))}
     assert found["j"]["loss_d/real"] == found["s"]["loss_d/real"]
     assert found["j"]["loss_d/gp"] != found["s"]["loss_d/gp"]
     steps = {
@@ -207,9 +207,8 @@ def test_separate_updates_take_the_penalty_where_the_first_has_led() -> None:
     }
     assert steps == {"j": 1, "s": 2}
     again = build("critic.updates=separate")
-    again._step("D", again.score_losses(real, x_fake))
-    e = torch.rand(4, generator=noise())
-    assert torch.equal(again.penalty_loss(real, x_fake, e)["loss_d/gp"], found["s"]["loss_d/gp"])
+    again._step("D", again.score_losses(now, x_fake))
+    assert torch.equal(again.penalty_loss(now, x_fake)["loss_d/gp"], found["s"]["loss_d/gp"])
 
 
 def test_one_of_n_attributes_is_held_to_the_softmax() -> None:
