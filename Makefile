@@ -43,8 +43,8 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	@echo "== each step against its floor"
-	$(BIN)/python benchmarks/speed.py
+	@echo "== each step against its floor, up to five minutes"
+	$(BIN)/python -m benchmarks.speed
 
 clean:
 	rm -rf .venv $(DEMO) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,86 +1,57 @@
-"""What each step costs against its floor: `python benchmarks/speed.py`, about a minute on one core.
+"""What each step costs against its floor: `make bench`, or `python -m benchmarks.speed`; up to five minutes.
 
 Each road and its floor run in alternating rounds in this one process; the ratio is the median over the rounds, with the
-smallest and largest beside it. Seconds depend on the machine, ratios hardly.
+smallest and largest beside it. Seconds depend on the machine, ratios hardly. The figures are kept below benchmarks/kept
+and shown beside those of the next run on the same machine: a ratio that is worse than the last one by more than the
+spread of both has a mark. Roads of gan run on a CUDA device where there is one.
 """
 
+import argparse
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import h5py
-import numpy as np
+import torch
 
-import maskkit
-from maskkit import dlib_models
-
-FIXTURE = Path(__file__).parent.parent / "fixtures" / "celeba"
-ROUNDS, SIZE = 7, 128
+from benchmarks import learning, measuring, preparing
+from benchmarks.measuring import Road
+from gan.device import choose_device
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def compare(name: str, count: int, road: Callable[[], object], floor: Callable[[], object]) -> None:
-    """Print one line: microseconds an item of the road and of its floor, and their ratio."""
-    road(), floor()  # warm
-    pairs = [(timed(road), timed(floor)) for _ in range(ROUNDS)]
-    ratios = sorted(a / b for a, b in pairs)
-    own, bare = (np.median([pair[i] for pair in pairs]) / count * 1e6 for i in (0, 1))
-    print(f"{name:42} {own:9.1f} {bare:9.1f} {np.median(ratios):7.2f}   {ratios[0]:.2f} .. {ratios[-1]:.2f}")
-
-
-def opencv_fills(points: np.ndarray) -> np.ndarray:
-    """Eight plain OpenCV fills, which paint the outline too and so are not exact."""
-    label_map = np.zeros((SIZE, SIZE), dtype=np.uint8)
-    whole = np.rint(points).astype(np.int32)
-    polygons = [region.polygon for region in maskkit.load_scheme("scgan").regions[1:]]
-    for index, polygon in enumerate([*polygons, range(17, 22), range(22, 27)], 1):
-        cv2.fillPoly(label_map, [whole[list(polygon)]], index)
-    return label_map
+def roads(folder: Path, device: torch.device, paper_rounds: int) -> Iterator[Road]:
+    """All roads in the order of the work, each set up when it is its turn."""
+    yield from preparing.photo_roads()
+    material = preparing.make_material(folder)
+    yield from preparing.mask_roads(material)
+    yield from preparing.shard_roads(material)
+    bench = learning.Bench(material.folder, device)
+    yield from learning.loader_roads(bench)
+    # A processor takes half a minute for a round of the paper's size, so it gets a quarter of it unless asked.
+    whole = device.type == "cuda" or paper_rounds
+    yield from learning.network_roads(bench, 16 if whole else 4)
+    yield from learning.critic_road(bench, 16 if whole else 4)
+    yield from learning.picture_roads(bench, folder)
+    yield from learning.round_roads(bench, 16 if whole else 4, paper_rounds or 2)
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure, print the table and keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    whole = "N pairs of rounds of `paper` at its own batch of 16, a minute each on two cores"
+    parser.add_argument("--paper-rounds", type=int, default=0, metavar="N", help=whole)
+    parser.add_argument("--only", default="", metavar="WORDS", help="the roads whose names hold these; nothing is kept")
+    asked = parser.parse_args()
+    device = choose_device(asked.device)
     cv2.setNumThreads(1)
-    print(f"{'road':42} {'us':>9} {'floor us':>9} {'ratio':>7}   spread")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    here = measuring.circumstances(threads=torch.get_num_threads(), device=name)
     with tempfile.TemporaryDirectory() as folder:
-        maskkit.build_celeba(FIXTURE, folder)
-        reader = maskkit.ShardReader(folder)
-        points = np.stack([reader[i]["landmarks"] for i in range(len(reader))])
-        maps = [reader[i]["mask"] for i in range(len(reader))]
-        count = len(points)
-        compare("points -> label map, one by one", count,
-                lambda: [maskkit.rasterize(face, SIZE) for face in points],
-                lambda: [opencv_fills(face) for face in points])  # fmt: skip
-        compare("points -> label map, as a batch", count,
-                lambda: maskkit.rasterize(points, SIZE),
-                lambda: [opencv_fills(face) for face in points])  # fmt: skip
-        classes = np.arange(7, dtype=np.uint8)[:, None, None]
-        compare("label map -> one-hot", count,
-                lambda: [maskkit.one_hot(label_map, 7) for label_map in maps],
-                lambda: [(label_map == classes).view(np.uint8) for label_map in maps])  # fmt: skip
-        order = np.random.default_rng(0).permutation(count).tolist()
-        with h5py.File(Path(folder) / "train-00000.h5") as file:
-            image, mask = file["image"], file["mask"]
-            compare("random read of a sample", count,
-                    lambda: [reader[i] for i in order],
-                    lambda: [(image[i], mask[i]) for i in order])  # fmt: skip
-    paths = sorted((FIXTURE / "img_align_celeba").glob("*.jpg"))
-    photos = [maskkit.read_image(path) for path in paths]
-    detector, predictor = dlib_models.detector(), dlib_models.predictor()
-    compare("aligned photo -> points", len(photos),
-            lambda: [maskkit.detect_aligned(photo) for photo in photos],
-            lambda: [predictor(photo, detector(photo, 0)[0]) for photo in photos])  # fmt: skip
-    compare("JPEG 178 x 218 -> pixels", len(paths),
-            lambda: [maskkit.read_image(path) for path in paths],
-            lambda: [cv2.imread(str(path)) for path in paths])  # fmt: skip
+        chosen = (road for road in roads(Path(folder), device, asked.paper_rounds) if asked.only in road.name)
+        figures = measuring.show(chosen, measuring.last_kept(here))
+    if not asked.only:
+        print(f"kept in {measuring.keep(figures, here)}")
 
 
 if __name__ == "__main__":
