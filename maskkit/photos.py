@@ -17,7 +17,7 @@ from maskkit.raster import rasterize
 from maskkit.regions import RegionScheme
 from maskkit.shards import Row
 
-PHOTOS_AT_ONCE = 16  # go to a worker together
+PHOTOS_AT_ONCE = 32  # go to a worker together
 QUEUE_BYTES, LONGEST_QUEUE = 32 << 20, 512  # of rows, for each worker: bounds the memory, and bridges writing a shard
 BYTES_TOGETHER = 8 << 20  # of photos that go through the stages together
 FACE_MARK = "#"  # between a photo's id and the number of a face, where a photo may give several rows
