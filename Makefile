@@ -50,7 +50,7 @@ clean:
 	rm -rf .venv $(DEMO) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
-	@echo "== setting up .venv: about 2.2 GB of packages (on Linux with pip's default torch, several GB more)"
+	@echo "== setting up .venv: about 2.8 GB of packages (on Linux with pip's default torch, several GB more)"
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and no python3 was found; install it, or: make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is missing or older. Try: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv"; exit 1; }

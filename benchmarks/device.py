@@ -85,8 +85,9 @@ def ways(device: torch.device) -> list[Way]:
         "compiled networks": ("compute.compile=on",),
         "round as one graph": ("compute.graphs=on",),
     }
-    # A processor can compile too, but that takes minutes, and is never chosen by itself.
+    # A processor can compile too, but that takes minutes.
     needs_cuda = ("precision tf32", "compiled networks", "round as one graph")
+    graph = ("compute.compile=on", "compute.graphs=on") if device.type == "cuda" else ()
     return [
         Way(LITERAL),
         Way(PLAIN),
@@ -96,7 +97,7 @@ def ways(device: torch.device) -> list[Way]:
             if device.type == "cuda" or name not in needs_cuda
         ),
         *(
-            Way(f"all as chosen by itself, {precision}", (f"compute.precision={precision}",))
+            Way(f"all together, {precision}", (f"compute.precision={precision}", *graph))
             for precision in ("32", "tf32", "bf16")
             if device.type == "cuda" or precision != "tf32"
         ),

@@ -40,14 +40,13 @@ def choose_switches(settings: Settings, compute: Compute) -> Switches:
     chosen, precision, cuda = settings.compute, compute.precision, compute.device.type == "cuda"
     if precision == "tf32" and compute.first and (reason := _why_no_tf32(compute)):
         log.warning("compute.precision = tf32 cannot be had: %s; float32 is computed in full", reason)
-    exact = precision == "64"
     # Matrix units want channels last, and oneDNN's convolutions in bfloat16 do; plain float32 ones have no gain.
     best = {
         "channels_last": precision == "bf16" or (cuda and precision == "tf32"),
         "fused": True,
         "fakes_at_once": cuda and _fit_at_once(settings, compute),
-        "compile": cuda and not exact,
-        "graphs": cuda and not exact,
+        "compile": False,  # both wait for somebody who measures them: benchmarks/device.py
+        "graphs": False,
     }
     needs = {"compile": _why_no_compiler, "graphs": _why_no_graphs}
     values: dict[str, bool] = {}
