@@ -32,6 +32,7 @@ MOUNTED_BYTES = 48 << 20
 LARGEST_SPACE = 1 << 30  # bytes; a disk with more is not small, and filling it would trouble others
 PATIENCE = 300.0  # seconds for one build
 SENTENCE = re.compile(r"error: \S*/([\w.-]+) could not be written: No space left on device")
+REFUSAL = re.compile(r"error: \S+: about [\d.,]+ MB are needed and [\d.,]+ MB are free")
 
 
 @contextmanager
@@ -73,8 +74,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def check_promises(out: Path) -> None:
-    """Leave with 1 unless every shard that `dataset.json` names is there and whole."""
-    for entry in read_dataset(out).shards:
+    """Leave with 1 unless every shard that `dataset.json` names is there and whole; before the first there is none."""
+    for entry in read_dataset(out).shards if (out / FILE_NAME).exists() else []:
         if hashlib.sha256((out / entry.file).read_bytes()).hexdigest() != entry.sha256:
             sys.exit(f"{out / entry.file} is not what {FILE_NAME} promises")
 
@@ -82,7 +83,7 @@ def check_promises(out: Path) -> None:
 def fail_once(command: list[str], out: Path, shards: int) -> str:
     """Begin or go on with a build, fill the disk when there are that many shards; the file that found no room.
 
-    "" where the build was done before.
+    "the start" where the build saw it before it worked, "" where it was done before.
     """
     ballast = out.parent / "ballast"
     process = subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -97,8 +98,10 @@ def fail_once(command: list[str], out: Path, shards: int) -> str:
     if not process.returncode:
         return ""
     told = SENTENCE.search(messages)
-    if process.returncode != 1 or told is None or "Traceback" in messages:
+    if process.returncode != 1 or not (told or REFUSAL.search(messages)) or "Traceback" in messages:
         sys.exit(f"the build ended with status {process.returncode}: {messages}")
+    if told is None:
+        return "the start"
     check_promises(out)
     return told[1]
 

@@ -42,11 +42,12 @@ def build_celeba(
     """Turn CelebA's folder `root` into shards in `out`: photo, label map, points and attributes of every face found.
 
     A stopped build goes on where its last finished shard ends when it is called again with the same options; `fresh`
-    discards what is there. The work is done by this process, or with `workers` above 1 by that many of its own, and
-    the calling script needs the `if __name__ == "__main__"` guard then, because worker processes import it. The
-    `engine` "ray" hands it to a Ray cluster: the one that this process has joined, that RAY_ADDRESS names or that runs
-    on this machine, or else a Ray started here for the time of the build; `workers` are the most tasks at once, and
-    without them all the cluster's processors work. The same inputs give the same bytes, whoever does the work.
+    discards what is there. The work is done by this process, or with `workers` above 1 by that many of its own (and one
+    beside every four, at least one, for MTCNN), and the calling script needs the `if __name__ == "__main__"` guard then,
+    because worker processes import it. The `engine` "ray" hands it to a Ray cluster: the one that this process has
+    joined, that RAY_ADDRESS names or that runs on this machine, or else a Ray started here for the time of the build;
+    `workers` are the most tasks at once, and without them all the cluster's processors work. The same inputs give the
+    same bytes, whoever does the work.
     `on_plan(plan)` is called once before the work with an estimate, `on_progress(done, total)` after every input.
     Where more than the share `max_skipped` of the inputs had to be left out, the result says so. Raises BuildError and
     other MaskkitErrors.
@@ -158,7 +159,7 @@ def _check_room(build: Build, out: Path) -> None:
     free = shutil.disk_usage(out).free
     needed = _bytes_left(build)
     if needed > free:
-        raise BuildError(f"{out}: about {needed / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free")
+        raise BuildError(f"{out}: about {needed / 1e6:,.1f} MB are needed and {free / 1e6:,.1f} MB are free")
 
 
 def _bytes_left(build: Build) -> int:

@@ -1,5 +1,6 @@
 """The work of a build in processes of this machine: chunks of inputs out, rows back in order."""
 
+import ctypes
 import os
 import signal
 from collections import deque
@@ -9,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection, get_context, parent_process
+from multiprocessing.sharedctypes import RawValue
 from threading import Thread
 
 import cv2
@@ -19,6 +21,9 @@ from maskkit.shards import Row
 
 Outcomes = list[list[Row] | Skip]
 
+# Processes, because dlib's predictor holds the interpreter lock; spawned, because forking a process that has threads is
+# unsafe.
+SPAWN = get_context("spawn")
 NETWORK_STEP = "mtcnn"
 WORKERS_BESIDE = 4  # for so many workers that run dlib there is one, at least one in all, that runs networks
 
@@ -78,12 +83,15 @@ class _Pools:
 
     def __post_init__(self) -> None:
         steps = self.task.detector if isinstance(self.task.detector, tuple) else ()
+        # Without a lock, which a worker that is killed could take with it.
+        self.stopped: ctypes.c_bool = RawValue(ctypes.c_bool, False)
         place = steps.index(NETWORK_STEP) if NETWORK_STEP in steps else 0
         self.divided = place > 0
         before = replace(self.task, detector=steps[:place]) if self.divided else self.task
-        self.first = _pool(before, self.workers)
+        self.first = _pool(before, self.workers, self.stopped)
         beside = max(1, self.workers // WORKERS_BESIDE)
-        self.later = _pool(replace(self.task, detector=steps[place:]) if self.divided else self.task, beside)
+        after = replace(self.task, detector=steps[place:]) if self.divided else self.task
+        self.later = _pool(after, beside, self.stopped)
 
     def submit(self, inputs: Sequence[Input]) -> None:
         """Have photos processed."""
@@ -99,7 +107,8 @@ class _Pools:
         return outcomes
 
     def shut_down(self) -> None:
-        """Let the workers end what they are at, and wait for that."""
+        """Let the workers end what they are at, a photo each at most, and wait for that."""
+        self.stopped.value = True
         both = [Thread(target=pool.shutdown, kwargs={"cancel_futures": True}) for pool in (self.first, self.later)]
         for thread in both:
             thread.start()
@@ -114,10 +123,8 @@ class _Pools:
                 chunk.later = {place: _submit(self.later, [chunk.inputs[place]]) for place in missed}
 
 
-def _pool(task: PhotoTask, workers: int) -> ProcessPoolExecutor:
-    # Processes, because dlib's predictor holds the interpreter lock; spawned, because forking a process that has
-    # threads is unsafe.
-    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker, initargs=(task,))
+def _pool(task: PhotoTask, workers: int, stopped: ctypes.c_bool) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, SPAWN, initializer=_start_worker, initargs=(task, stopped))
 
 
 def _submit(pool: ProcessPoolExecutor, inputs: Sequence[Input]) -> Future[Outcomes]:
@@ -136,11 +143,12 @@ def _interrupts_held() -> Iterator[None]:
 
 
 _task: PhotoTask | None = None  # a worker's
+_stopped: ctypes.c_bool | None = None
 
 
-def _start_worker(task: PhotoTask) -> None:
-    global _task
-    _task = task
+def _start_worker(task: PhotoTask, stopped: ctypes.c_bool) -> None:
+    global _task, _stopped
+    _task, _stopped = task, stopped
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)
     Thread(target=_end_with_parent, daemon=True).start()
@@ -155,6 +163,7 @@ def _end_with_parent() -> None:
 
 
 def _work(inputs: Sequence[Input]) -> list[list[Row] | Skip]:
-    if _task is None:
+    if _task is None or _stopped is None:
         raise BuildError("a worker was not told what to do")
-    return process_some(inputs, _task)
+    flag = _stopped
+    return process_some(inputs, _task, lambda: flag.value)

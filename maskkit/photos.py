@@ -12,7 +12,7 @@ from maskkit.archive import Photos
 from maskkit.detection import Detector, Face, FaceChoice, Sighting, quality, see_aligned_faces, see_faces
 from maskkit.errors import ImageError, PointsError
 from maskkit.images import Crop, Picture
-from maskkit.landmarks import Points
+from maskkit.landmarks import Points, check_points
 from maskkit.raster import rasterize
 from maskkit.regions import RegionScheme
 from maskkit.shards import Row
@@ -85,20 +85,27 @@ class _Photo:
     skip: Skip | None = None
 
 
-def process_some(inputs: Sequence[Input], task: PhotoTask) -> list[list[Row] | Skip]:
+def process_some(
+    inputs: Sequence[Input], task: PhotoTask, stopped: Callable[[], bool] = bool
+) -> list[list[Row] | Skip]:
     """Read, detect, crop and draw photos: a row for every face that is wanted of each, or why it is left out.
 
     Each stage is done for several photos in turn, which keeps its code and its models in the processor's caches.
+    Once `stopped()` is true, nobody wants the rows any more, and there are none.
     """
     photos = [_Photo(one) for one in inputs]
     group: list[_Photo] = []
     for photo in photos:
-        _advance(_read, [photo], task)
+        _advance(_read, [photo], task, stopped)
         group.append(photo)
         if photo is photos[-1] or sum(one.image.nbytes for one in group) >= BYTES_TOGETHER:
             for stage in (_look, _find_points, _cut):
-                _advance(stage, group, task)
+                _advance(stage, group, task, stopped)
+            for one in group:  # the memory goes to the next group, also that of those left out
+                one.image = _no_picture()
             group = []
+    if stopped():
+        return []
     rows = [row for photo in photos if photo.skip is None for row in photo.rows]
     if rows:  # together, which takes a third of the time that they would take one by one
         points = np.stack([row.landmarks for row in rows if row.landmarks is not None])
@@ -109,10 +116,12 @@ def process_some(inputs: Sequence[Input], task: PhotoTask) -> list[list[Row] | S
     return [photo.rows if photo.skip is None else photo.skip for photo in photos]
 
 
-def _advance(stage: Callable[[_Photo, PhotoTask], None], photos: list[_Photo], task: PhotoTask) -> None:
+def _advance(
+    stage: Callable[[_Photo, PhotoTask], None], photos: list[_Photo], task: PhotoTask, stopped: Callable[[], bool]
+) -> None:
     """Take photos through a stage; those that fail in it are left out."""
     for photo in photos:
-        if photo.skip is not None:
+        if photo.skip is not None or stopped():
             continue
         try:
             stage(photo, task)
@@ -157,12 +166,11 @@ def _cut(photo: _Photo, task: PhotoTask) -> None:
     for number, face in enumerate(photo.faces, 1):
         name = f"{photo.input.id}{FACE_MARK}{number:03d}" if task.face == "all" else photo.input.id
         photo.rows.append(_row(name, photo, face, task))
-    photo.image = _no_picture()  # the memory goes to the next group
 
 
 def _row(name: str, photo: _Photo, face: Face, task: PhotoTask) -> Row:
     view = photo.crop or Alignment.by_eyes(face.points, task.crop, task.size)
-    points = view.points(face.points)
+    points = check_points(view.points(face.points))  # enlarged, they may lie farther out than masks are drawn
     return Row(
         id=name,
         image=view.image(photo.image),

@@ -4,7 +4,6 @@ Imported on first use alone, because numba takes half a second to import. The co
 beside this file or in the user's cache folder, so that another process loads it instead of compiling again.
 """
 
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -87,7 +86,7 @@ def _compiled() -> Paint:
     """Compile, or load what was compiled before; where nothing can be kept on the disk it is compiled for this run."""
     try:
         kept: Any = njit(SIGNATURE, cache=True, nogil=True)(_paint)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):  # no folder to write, a full disk, a damaged file
+    except Exception:  # no folder to write, a full disk, a damaged file, which may raise whatever pickle can
         kept = njit(SIGNATURE, nogil=True)(_paint)
     paint: Paint = kept
     return paint

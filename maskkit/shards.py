@@ -190,7 +190,10 @@ class Shard:
         if self._plain_masks:
             left_out, packed = self._mask.id.read_direct_chunk((row, 0, 0))
             if not left_out:  # no filter was left out when it was written
-                unpacked = zlib.decompressobj().decompress(packed, self._side**2 + 1)
+                inflater = zlib.decompressobj()
+                unpacked = inflater.decompress(packed, self._side**2 + 1)
+                if not inflater.eof:  # its checksum was not reached
+                    raise EOFError("a packed mask ends too early")
                 return np.frombuffer(unpacked, dtype=np.uint8).reshape(self._side, self._side).copy()
         return np.asarray(self._mask[row])
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -206,8 +207,13 @@ class SCGAN:
 
     def generator_step(self, now: Draws, x_fake: Tensor) -> Losses:
         """Take one step of G through D and S, which stay as they are; `x_fake` still has G's graph."""
+        with self._judges_resting():
+            result = self._step("G", self.generator_losses(now, x_fake))
+        return _with_total(result, "loss_g")
+
+    def generator_losses(self, now: Draws, x_fake: Tensor) -> Losses:
+        """Give the generator's terms, weighted."""
         weights = self.settings.loss
-        self._let_judges_learn(False)
         score, logits = self._criticise(x_fake)
         parts = {
             "loss_g/fake": losses.wasserstein_generator(score),
@@ -216,9 +222,7 @@ class SCGAN:
         if self.S is not None:
             seg = losses.pixel_cross_entropy(self._segment(x_fake), now.layouts)
             parts["loss_g/seg"] = weights.lambda_seg * seg
-        result = self._step("G", parts)
-        self._let_judges_learn(True)
-        return _with_total(result, "loss_g")
+        return parts
 
     def generate(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
         """Make images (N, 3, H, W) in [-1, 1] from z (N, n_z), c (N, n_c) and one-hot s (N, n_s, H, W)."""
@@ -256,10 +260,17 @@ class SCGAN:
     def _laid_out(self, x: Tensor) -> Tensor:
         return x.contiguous(memory_format=self.memory_format)
 
-    def _let_judges_learn(self, learn: bool) -> None:
-        for name in self.optimisers:
-            if name != "G":
-                self.networks[name].requires_grad_(learn)
+    @contextmanager
+    def _judges_resting(self) -> Iterator[None]:
+        """Let D and S learn nothing in the block; also where it fails, as a capture may, they learn again after it."""
+        judges = [self.networks[name] for name in self.optimisers if name != "G"]
+        for judge in judges:
+            judge.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for judge in judges:
+                judge.requires_grad_(True)
 
     def _step(self, name: str, parts: Losses) -> Losses:
         return self._descend(self.networks[name], self.optimisers[name], parts)

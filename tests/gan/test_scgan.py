@@ -146,6 +146,22 @@ def test_generator_learns_from_all_three_terms(system: SCGAN) -> None:
     torch.testing.assert_close(x_fake.grad, expected, rtol=1e-4, atol=1e-8)
 
 
+def test_a_round_that_failed_in_its_last_step_can_be_done_again(system: SCGAN, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a CUDA graph cannot be captured: the judges learn again."""
+
+    def refuse(now: object, x_fake: object) -> None:
+        raise RuntimeError("not permitted while capturing")
+
+    made: Iterator[Batch] = cycle(make_batches(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "generator_losses", refuse)
+        with pytest.raises(RuntimeError, match="capturing"):
+            system.train_round(made, noise())
+    before = {name: weights(network) for name, network in system.networks.items()}
+    system.train_round(made, noise())
+    assert changed(system, before) == {"G", "D", "S"}
+
+
 def test_components_add_up_and_bear_their_weights(system: SCGAN) -> None:
     made: Iterator[Batch] = cycle(make_batches(2))
     found = {name: value.item() for name, value in system.train_round(made, noise()).items()}

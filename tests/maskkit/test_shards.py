@@ -196,7 +196,11 @@ def test_rows_are_what_hdf5_itself_reads(copy: Path, change: Callable[[Path], No
                 assert reader[row][name].flags.writeable
 
 
-@pytest.mark.parametrize("chunk", [b"\1" * 4096, zlib.compress(bytes(10)), zlib.compress(bytes(4_000_000))])
+@pytest.mark.parametrize(
+    "chunk",
+    [b"\1" * 4096, zlib.compress(bytes(10)), zlib.compress(bytes(4_000_000)), zlib.compress(bytes(64 * 64))[:-4]],
+    ids=["no zlib", "too short", "too long", "without its checksum"],
+)
 def test_damaged_rows_end_in_a_sentence(copy: Path, chunk: bytes) -> None:
     with h5py.File(copy / "train-00000.h5", "r+") as file:
         file["mask"].id.write_direct_chunk((3, 0, 0), chunk)
