@@ -43,7 +43,7 @@ def build_celeba(
 
     A stopped build goes on where its last finished shard ends when it is called again with the same options; `fresh`
     discards what is there. The work is done by this process, or with `workers` above 1 by that many of its own (and one
-    beside every four, at least one, for MTCNN), and the calling script needs the `if __name__ == "__main__"` guard then,
+    beside every four, at least one, for MTCNN), and the calling script needs the `if __name__ == "__main__"` guard,
     because worker processes import it. The `engine` "ray" hands it to a Ray cluster: the one that this process has
     joined, that RAY_ADDRESS names or that runs on this machine, or else a Ray started here for the time of the build;
     `workers` are the most tasks at once, and without them all the cluster's processors work. The same inputs give the
