@@ -16,7 +16,7 @@ from threading import Thread
 import cv2
 
 from maskkit.errors import BuildError
-from maskkit.photos import LONGEST_QUEUE, NO_FACE, PHOTOS_AT_ONCE, QUEUE_BYTES, Input, PhotoTask, Skip, process_some
+from maskkit.photos import NO_FACE, Input, PhotoTask, Skip, chunks_ahead, in_chunks, process_some
 from maskkit.shards import Row
 
 Outcomes = list[list[Row] | Skip]
@@ -30,18 +30,18 @@ WORKERS_BESIDE = 4  # for so many workers that run dlib there is one, at least o
 
 def process_photos(inputs: Sequence[Input], task: PhotoTask, workers: int) -> Generator[list[Row] | Skip, None, None]:
     """What becomes of each photo, in the order given; with more than one worker in processes of their own."""
-    chunks = [inputs[start : start + PHOTOS_AT_ONCE] for start in range(0, len(inputs), PHOTOS_AT_ONCE)]
+    chunks = in_chunks(inputs)
     if workers == 1 or len(inputs) < 2:
         for chunk in chunks:
             yield from process_some(chunk, task)
         return
     pools = _Pools(task, workers)
     ending = Thread(target=pools.shut_down)
-    queue = max(2 * PHOTOS_AT_ONCE, min(LONGEST_QUEUE, QUEUE_BYTES // (4 * task.size**2))) // PHOTOS_AT_ONCE
+    ahead = workers * chunks_ahead(task.size)
     try:
         for chunk in chunks:
             pools.submit(chunk)
-            if len(pools.waiting) >= workers * queue:
+            if len(pools.waiting) >= ahead:
                 yield from pools.oldest()
         while pools.waiting:
             outcomes = pools.oldest()
@@ -82,16 +82,16 @@ class _Pools:
     waiting: deque[_Chunk] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        steps = self.task.detector if isinstance(self.task.detector, tuple) else ()
+        detector = self.task.detector
+        steps = detector if isinstance(detector, tuple) else ()
         # Without a lock, which a worker that is killed could take with it.
         self.stopped: ctypes.c_bool = RawValue(ctypes.c_bool, False)
         place = steps.index(NETWORK_STEP) if NETWORK_STEP in steps else 0
         self.divided = place > 0
-        before = replace(self.task, detector=steps[:place]) if self.divided else self.task
-        self.first = _pool(before, self.workers, self.stopped)
+        before, after = (steps[:place], steps[place:]) if self.divided else (detector, detector)
+        self.first = _pool(replace(self.task, detector=before), self.workers, self.stopped)
         beside = max(1, self.workers // WORKERS_BESIDE)
-        after = replace(self.task, detector=steps[place:]) if self.divided else self.task
-        self.later = _pool(after, beside, self.stopped)
+        self.later = _pool(replace(self.task, detector=after), beside, self.stopped)
 
     def submit(self, inputs: Sequence[Input]) -> None:
         """Have photos processed."""

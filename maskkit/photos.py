@@ -68,6 +68,16 @@ class Skip:
 NO_FACE = Skip("no face found")
 
 
+def in_chunks(inputs: Sequence[Input]) -> list[Sequence[Input]]:
+    """The inputs in the portions in which engines hand them to workers, in order."""
+    return [inputs[start : start + PHOTOS_AT_ONCE] for start in range(0, len(inputs), PHOTOS_AT_ONCE)]
+
+
+def chunks_ahead(size: int) -> int:
+    """How many chunks of photos of a size may wait or be worked on for each worker."""
+    return max(2, min(LONGEST_QUEUE, QUEUE_BYTES // (4 * size**2)) // PHOTOS_AT_ONCE)
+
+
 def _no_picture() -> Picture:
     return np.empty((0, 0, 3), dtype=np.uint8)
 

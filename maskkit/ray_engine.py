@@ -18,7 +18,7 @@ from maskkit.archive import PhotoFolder, Photos, PhotoZip
 from maskkit.dlib_models import MODEL_VARIABLE
 from maskkit.errors import BuildError, ImageError, MaskkitError, MissingExtraError
 from maskkit.images import Picture
-from maskkit.photos import LONGEST_QUEUE, PHOTOS_AT_ONCE, QUEUE_BYTES, Input, PhotoTask, Skip, process_some
+from maskkit.photos import Input, PhotoTask, Skip, chunks_ahead, in_chunks, process_some
 from maskkit.shards import Row
 from maskkit.versions import tool_versions
 
@@ -148,14 +148,13 @@ def process_photos(
     ray = import_ray()
     remote = ray.remote(num_cpus=1, num_returns=2, max_retries=RETRIES)(_work)
     job = [ray.put(_Job(_everywhere(task), versions, _dlib_model()))]  # in a list, so that Ray leaves it to the worker
-    chunks = [inputs[start : start + PHOTOS_AT_ONCE] for start in range(0, len(inputs), PHOTOS_AT_ONCE)]
-    ahead = workers * max(2, min(LONGEST_QUEUE, QUEUE_BYTES // (4 * task.size**2)) // PHOTOS_AT_ONCE)
+    ahead = workers * chunks_ahead(task.size)
     # A task waits for the end of the one that was submitted `workers` before it: so no more run at once, and Ray goes
     # on by itself while this process writes a shard.
     ends: deque[Any] = deque([None] * workers, workers)
     waiting: deque[tuple[Any, Sequence[Input]]] = deque()
     # Where this ends early, what waits is not cancelled: Ray's bookkeeping of cancelled chains may end the process.
-    for chunk in chunks:
+    for chunk in in_chunks(inputs):
         rows, end = remote.remote(chunk, job, ends[0])
         ends.append(end)
         waiting.append((rows, chunk))
