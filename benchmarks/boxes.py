@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 import maskkit
-from maskkit import dlib_models, mtcnn
-from maskkit.detection import box_about
-from maskkit.dlib_models import Box, predict_points
-from maskkit.landmarks import eye_distance
+from maskkit.detection import dlib_models, mtcnn
+from maskkit.detection.cascade import box_about
+from maskkit.detection.dlib_models import Box, predict_points
+from maskkit.points.landmarks import eye_distance
 
 
 def middle(box: Box) -> np.ndarray:

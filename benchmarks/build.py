@@ -31,7 +31,7 @@ def floor(images: Path, limit: int | None) -> dict[str, float]:
     import cv2
     import dlib
 
-    from maskkit.dlib_models import find_model
+    from maskkit.detection.dlib_models import find_model
 
     cv2.setNumThreads(1)
     detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(find_model()))

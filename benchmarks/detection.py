@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 import maskkit
-from maskkit.detection import predict_points
-from maskkit.landmarks import eye_distance
+from maskkit.detection.cascade import predict_points
+from maskkit.points.landmarks import eye_distance
 
 
 def nearest(faces: list[maskkit.Face], truth: np.ndarray) -> maskkit.Face | None:

@@ -39,7 +39,7 @@ from gan.memory import freed_memory_kept
 from gan.resident import make_resident
 from gan.stream import batches
 from gan.systems.scgan import SCGAN, Losses
-from maskkit.files import write_atomically
+from maskkit.files.atomic import write_atomically
 
 CELEBA = 20 * 202_599  # photos of 20 epochs
 WARM_UP = 5  # rounds before the clock starts; a graph is captured in the fourth

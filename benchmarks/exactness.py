@@ -14,7 +14,7 @@ from PIL import Image
 from skimage.draw import polygon
 
 import maskkit
-from maskkit.landmarks import scale_points
+from maskkit.points.landmarks import scale_points
 
 SIZE, SUB = 128, 16
 SMALLEST, SAFE = 10, 40  # pixels of area from which a region is counted, and from which its IoU is promised

@@ -32,8 +32,8 @@ import cv2
 import numpy as np
 
 import maskkit
-from maskkit.augment import EXACT_MOVES, import_albumentations
 from maskkit.errors import MaskkitError, PointsError
+from maskkit.masks.augmentation import EXACT_MOVES, import_albumentations
 from tests.drawn import face_points
 
 SIZE = 64

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from maskkit.dataset import FILE_NAME, read_dataset
+from maskkit.shards.description import FILE_NAME, read_dataset
 
 OWN_PHOTOS = Path(__file__).parent.parent / "fixtures" / "celeba"
 MOUNTED_BYTES = 48 << 20

@@ -25,7 +25,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from maskkit.dataset import FILE_NAME, read_dataset
+from maskkit.shards.description import FILE_NAME, read_dataset
 
 OWN_PHOTOS = Path(__file__).parent.parent / "fixtures" / "celeba"
 START_UP_SHARE = 1 / 6  # of the kills

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from maskkit.files import write_atomically
+from maskkit.files.atomic import write_atomically
 
 KEPT = Path(__file__).parent / "kept"
 SHORTEST = 0.03  # seconds of one timing; shorter work is repeated

@@ -9,10 +9,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-import maskkit
 from cli.gan_options import DEVICE, JSON, OVERWRITE, RUN, SEED, split_names
 from cli.shared import Advance, print_json, progress
 from gan.names import MEASURES
+from maskkit.files.atomic import refuse_existing
 
 if TYPE_CHECKING:
     from gan.evaluation.report import Figure, Report
@@ -52,7 +52,7 @@ def evaluate(
     if latex and as_json:
         raise click.UsageError("--latex and --json both say what to print; take one")
     if output is not None:
-        maskkit.files.refuse_existing(output, overwrite)
+        refuse_existing(output, overwrite)
     parts = MEASURES if only is None else split_names(only) or ()
     with _bars() as on_progress:
         report = gan.evaluate_run(

@@ -11,9 +11,9 @@ import click
 import maskkit
 from cli.maskkit_options import as_json, face_option, scheme_option
 from cli.shared import EXIT_FAILED, print_json, progress
-from maskkit.celeba import ATTRIBUTES, SPLIT_RULES
-from maskkit.detection import DETECTORS, FREE_DETECTORS, FaceChoice
-from maskkit.preparation import ENGINES
+from maskkit.building.celeba import ATTRIBUTES, SPLIT_RULES
+from maskkit.building.preparation import ENGINES
+from maskkit.detection.cascade import DETECTORS, FREE_DETECTORS, FaceChoice
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -19,13 +19,16 @@ from cli.maskkit_inspect import inspect
 from cli.maskkit_morph import morph
 from cli.maskkit_options import as_json, face_option, overwrite_option, scheme_option
 from cli.shared import EXIT_FAILED, Advance, print_json, progress, run, say_error
-from maskkit.detection import FREE_DETECTORS, FaceChoice, choose
+from maskkit.detection.cascade import FREE_DETECTORS, FaceChoice, choose
 from maskkit.doctor import examine
 from maskkit.errors import MaskkitError, OutputError
-from maskkit.files import leads_out, make_folder, refuse_existing, write_atomically
-from maskkit.images import SUFFIXES as IMAGE_SUFFIXES
-from maskkit.point_files import SUFFIXES as POINT_SUFFIXES
-from maskkit.point_files import points_table
+from maskkit.files.atomic import leads_out, make_folder, refuse_existing, write_atomically
+from maskkit.masks.raster import LabelMap
+from maskkit.photos.images import SUFFIXES as IMAGE_SUFFIXES
+from maskkit.photos.images import Picture
+from maskkit.points.landmarks import Points
+from maskkit.points.point_files import SUFFIXES as POINT_SUFFIXES
+from maskkit.points.point_files import points_table
 
 LARGEST_SIDE = 16384  # of a mask
 
@@ -264,9 +267,7 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
     return height, width
 
 
-def _image_and_points(
-    path: Path, detector: str, face: FaceChoice
-) -> tuple[maskkit.images.Picture | None, list[maskkit.landmarks.Points]]:
+def _image_and_points(path: Path, detector: str, face: FaceChoice) -> tuple[Picture | None, list[Points]]:
     if path.suffix.lower() in POINT_SUFFIXES:
         return None, [maskkit.read_points(path)]
     image = maskkit.read_image(path)
@@ -278,9 +279,7 @@ def _numbered(items: list[Item], face: FaceChoice) -> list[tuple[str, Item]]:
     return [(f"-{number}" if face == "all" else "", item) for number, item in enumerate(items, 1)]
 
 
-def _write_mask(
-    results: Results, name: str, kind: str, mask: maskkit.raster.LabelMap, scheme: maskkit.RegionScheme
-) -> Path:
+def _write_mask(results: Results, name: str, kind: str, mask: LabelMap, scheme: maskkit.RegionScheme) -> Path:
     target = results.target(name + {"npy": ".npy", "one-hot": ".npz"}.get(kind, ".png"))
     if kind == "palette":
         maskkit.write_palette_png(target, mask, scheme)

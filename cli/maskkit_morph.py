@@ -8,11 +8,11 @@ import click
 
 import maskkit
 from cli.shared import print_json, progress
-from maskkit.morph import EASINGS, PLAYS
-from maskkit.morph_files import Align, Show
+from maskkit.morphs.morph_files import Align, Show
+from maskkit.morphs.paths import EASINGS, PLAYS
 
 if TYPE_CHECKING:
-    from maskkit.morph import Play
+    from maskkit.morphs.paths import Play
 
 
 @click.command()

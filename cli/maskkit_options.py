@@ -2,7 +2,7 @@
 
 import click
 
-from maskkit.detection import FaceChoice
+from maskkit.detection.cascade import FaceChoice
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")

@@ -15,7 +15,7 @@ import maskkit
 from gan.config import AugmentationSettings
 from gan.device import sent
 from gan.raster import Rasterizer
-from maskkit.landmarks import check_points
+from maskkit.points.landmarks import check_points
 
 Points = NDArray[np.float32]
 Numbers = NDArray[np.int64]

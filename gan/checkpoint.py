@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-import maskkit
 from gan.config import Settings, settings_from
 from gan.data import DataDescription
 from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
+from maskkit.files.atomic import write_atomically
 
 FORMAT_VERSION = 2
 _NAME = re.compile(r"step-(\d+)\.pt")
@@ -67,7 +67,7 @@ class Checkpoint:
         if self.best is not None:
             content[_BEST_KEY] = self.best._asdict()
         try:
-            maskkit.files.write_atomically(self.path, lambda file: torch.save(content, file))
+            write_atomically(self.path, lambda file: torch.save(content, file))
         except RuntimeError as error:  # what torch makes of a full disk
             raise CheckpointError(f"{self.path} could not be written; is the disk full? ({error})") from error
 

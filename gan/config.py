@@ -9,9 +9,9 @@ from typing import Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-import maskkit
 from gan.errors import SettingsError
 from gan.names import PRESETS, Precision, Switch, SystemName
+from maskkit.files.atomic import write_atomically
 
 TailNorm = Literal["last", "every"]
 Joining = Literal["step-by-step", "all-at-once", "reversed-order"]
@@ -208,7 +208,7 @@ def load_settings(path: Path, preset: str = "paper", overrides: Iterable[str] = 
 def write_settings(path: Path, settings: Settings) -> None:
     """Write settings as TOML that `load_settings` gives back unchanged."""
     text = settings_text(settings).encode()
-    maskkit.files.write_atomically(path, lambda file: file.write(text))
+    write_atomically(path, lambda file: file.write(text))
 
 
 def settings_text(settings: Settings) -> str:

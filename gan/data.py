@@ -18,6 +18,7 @@ import maskkit
 from gan.augmentation import Points
 from gan.config import Settings
 from gan.errors import CheckpointError, DataError
+from maskkit.photos.images import resize
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class RowsAtSize(Dataset[ReadRows | maskkit.MaskkitError]):
             sample = self.reader[int(row)]
             mask = sample["mask"]
             largest[i] = mask.ravel().max()  # before it is drawn again: what is in the shards has to be right
-            images[i], c[i] = maskkit.images.resize(sample["image"], new), sample["attributes"]
+            images[i], c[i] = resize(sample["image"], new), sample["attributes"]
             if self._drawable(sample):
                 points[i], drawn[i] = sample["landmarks"], True
             if old == new or not drawn[i]:

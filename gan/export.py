@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import maskkit
 from gan.data import one_hot
 from gan.errors import GanError, InputError
 from gan.generator_file import METADATA_KEY, encode_generator
 from gan.loading import EXPORTED, LoadedGenerator, load_generator
 from maskkit.errors import MissingExtraError
+from maskkit.files.atomic import make_folder, refuse_existing, write_atomically
 
 ONNX = ".onnx"
 # The exporter's own, so that no converter touches the graph; ONNX Runtime reads it from 1.14 on.
@@ -52,7 +52,7 @@ def export_generator(generator: LoadedGenerator | str | Path, out: str | Path, *
     path = Path(out)
     if path.suffix.lower() not in (EXPORTED, ONNX):
         raise InputError(f"{path}: a generator is exported as {EXPORTED} or {ONNX}; give a name that ends in one")
-    maskkit.files.refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite)
     as_onnx = path.suffix.lower() == ONNX
     if as_onnx:
         for package in ("onnx", "onnxscript"):
@@ -73,8 +73,8 @@ def export_generator(generator: LoadedGenerator | str | Path, out: str | Path, *
             )
     else:
         content = encode_generator(generator.network.state_dict(), generator.about)
-    maskkit.files.make_folder(path.parent)
-    maskkit.files.write_atomically(path, lambda file: file.write(content))
+    make_folder(path.parent)
+    write_atomically(path, lambda file: file.write(content))
     return Export(path, len(content), parameters, generator.step, difference)
 
 

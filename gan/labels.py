@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gan.errors import InputError
 from gan.loading import LoadedGenerator
-from maskkit.celeba import ATTRIBUTES
+from maskkit.building.celeba import ATTRIBUTES
 
 HAIR = {"Black_Hair": "black hair", "Blond_Hair": "blond hair", "Brown_Hair": "brown hair"}
 

@@ -11,6 +11,7 @@ from torch import Tensor
 import maskkit
 from gan.data import one_hot
 from gan.errors import InputError
+from maskkit.files.atomic import make_folder, refuse_existing
 
 if TYPE_CHECKING:
     from gan.loading import LoadedGenerator
@@ -56,7 +57,7 @@ def check_still(path: Path, overwrite: bool, kind: str = "grids") -> None:
         raise InputError(f"{path}: {kind} are written as PNG; give a name that ends in .png")
     if path.is_dir():
         raise InputError(f"{path} is a folder; give another name")
-    maskkit.files.refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite)
 
 
 def check_extent(path: Path, rows: int, columns: int, side: int) -> None:
@@ -70,5 +71,5 @@ def check_extent(path: Path, rows: int, columns: int, side: int) -> None:
 
 def write_still(path: Path, picture: Picture) -> None:
     """Write a generated picture as PNG with a note that it is one; make its folder. Raises maskkit's OutputError."""
-    maskkit.files.make_folder(path.parent)
+    make_folder(path.parent)
     maskkit.write_png(path, picture, note=SYNTHETIC_NOTE)

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 import maskkit
-from maskkit.raster import SUBPIXELS
+from maskkit.masks.raster import SUBPIXELS
 
 
 class Rasterizer:
     """Draws layouts of a scheme with polygons at one size on one device: points (N, 68, 2) -> uint8 (N, H, W).
 
-    Points must be as `maskkit.landmarks.check_points` gives them; that is not looked at again, for it would have to
+    Points must be as `check_points` gives them; that is not looked at again, for it would have to
     be waited for. They may lie outside of the picture, cross, run backwards or enclose nothing.
     """
 

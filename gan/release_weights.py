@@ -17,7 +17,7 @@ from gan.errors import CheckpointError, InputError
 from gan.generator_file import About
 from gan.loading import LoadedGenerator
 from gan.systems.scgan import build_critic, build_generator, build_segmentor
-from maskkit.celeba import ATTRIBUTES
+from maskkit.building.celeba import ATTRIBUTES
 
 # Layers of ours by the release's names. G joins s, z, c in this order; so does ours.
 _GENERATOR = {

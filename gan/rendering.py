@@ -24,6 +24,7 @@ from gan.pictures import (
     write_still,
 )
 from gan.sampling import layouts_of_points
+from maskkit.morphs.films import check_output
 
 OnFrame = Callable[[int], None]
 
@@ -97,7 +98,7 @@ def render(
     if still:
         check_still(target, overwrite)
     else:
-        maskkit.sequences.check_output(target, fps, overwrite)
+        check_output(target, fps, overwrite)
     generator = load_generator(run, device)
     check_extent(target, rows + masks, frames if still else 1 + masks, generator.size * scale)
     s_idx = layouts_between(generator, a, b, frames)

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-import maskkit
 from gan.compute import Compute
 from gan.config import Settings, first_difference, load_settings, write_settings
 from gan.errors import RunError
+from maskkit.files.atomic import make_folder, write_atomically
 
 # These change nothing that is computed: where the data lies, how it is read, what is written and when.
 # log.evaluate_rows is not among them: scores on other rows would contend for being the best.
@@ -38,10 +38,10 @@ def check_startable(run: Path) -> None:
 
 def prepare_folder(run: Path, settings: Settings) -> None:
     """Make what is missing of a run's folder and note the settings in it. Raises maskkit's OutputError."""
-    maskkit.files.make_folder(run)
+    make_folder(run)
     write_settings(run / _CONFIG, settings)  # first: a folder without it can be neither started nor resumed
     for folder in (run / "checkpoints", run / "samples"):
-        maskkit.files.make_folder(folder)
+        make_folder(folder)
         for partial in folder.glob(".*.partial"):  # what a kill left
             partial.unlink()
 
@@ -93,7 +93,7 @@ def note_environment(run: Path, step: int, compute: Compute, switches: str) -> N
         }
     )
     text = json.dumps(starts, indent=1) + "\n"
-    maskkit.files.write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def library_versions() -> dict[str, str]:
@@ -116,7 +116,7 @@ class Metrics:
             log.warning(
                 "%s holds %d of the %d steps of the checkpoint; the others stay lost", self.path, len(kept), step
             )
-        maskkit.files.write_atomically(self.path, lambda file: file.writelines(kept))
+        write_atomically(self.path, lambda file: file.writelines(kept))
         self._file = self.path.open("a", encoding="utf-8")
 
     def write(self, line: Mapping[str, Any]) -> None:

@@ -1,29 +1,29 @@
 """maskkit: region masks from 68-point facial landmarks, morphs between faces, and packed data sets."""
 
-from maskkit.augment import Augmentation, usual_transforms
-from maskkit.build import build_celeba, build_folder, plan_celeba, plan_folder
-from maskkit.build_options import BuildOptions, BuildPlan, BuildResult, FolderOptions
-from maskkit.detection import Detector, Face, detect, detect_aligned, predict_points, quality
+from maskkit.building.build import build_celeba, build_folder, plan_celeba, plan_folder
+from maskkit.building.options import BuildOptions, BuildPlan, BuildResult, FolderOptions
+from maskkit.detection.cascade import Detector, Face, detect, detect_aligned, predict_points, quality
 from maskkit.errors import MaskkitError
 from maskkit.exchange import ExportResult, ImportOptions, ImportResult, export_shards, import_masks
-from maskkit.flicker import Flicker, measure_flicker
-from maskkit.images import Crop, read_image
-from maskkit.label_tables import label_table, translate_labels
-from maskkit.landmarks import GROUPS, MIRROR, mirror_points, scale_points
-from maskkit.layouts import Layout, align_points, read_face, read_layout
-from maskkit.mesh import points_from_mesh
-from maskkit.morph import interpolate, morph_points
-from maskkit.morph_files import MorphResult, write_morph
-from maskkit.pictures import colorize, draw_points, enlarge, overlay, stack_grid, write_palette_png, write_png
-from maskkit.point_files import read_points, write_points
-from maskkit.raster import fill_polygon, from_one_hot, mirror_label_map, one_hot, rasterize
-from maskkit.regions import Region, RegionScheme, load_scheme
+from maskkit.masks.augmentation import Augmentation, usual_transforms
+from maskkit.masks.label_tables import label_table, translate_labels
+from maskkit.masks.pictures import colorize, draw_points, enlarge, overlay, stack_grid, write_palette_png, write_png
+from maskkit.masks.raster import fill_polygon, from_one_hot, mirror_label_map, one_hot, rasterize
+from maskkit.masks.regions import Region, RegionScheme, load_scheme
+from maskkit.morphs.films import write_frames
+from maskkit.morphs.flicker import Flicker, measure_flicker
+from maskkit.morphs.morph_files import MorphResult, write_morph
+from maskkit.morphs.paths import interpolate, morph_points
+from maskkit.morphs.placed_faces import Layout, align_points, read_face, read_layout
+from maskkit.morphs.warps import warp_picture
+from maskkit.photos.images import Crop, read_image
+from maskkit.points.landmarks import GROUPS, MIRROR, mirror_points, scale_points
+from maskkit.points.mesh import points_from_mesh
+from maskkit.points.point_files import read_points, write_points
+from maskkit.points.similarity import fit_similarity, move_points
 from maskkit.report import Inspection, inspect_shards, write_report
-from maskkit.sequences import write_frames
-from maskkit.shards import ShardReader
-from maskkit.similarity import fit_similarity, move_points
-from maskkit.verification import VerifyResult, verify
-from maskkit.warp import warp_picture
+from maskkit.shards.shard_files import ShardReader
+from maskkit.shards.verification import VerifyResult, verify
 
 __all__ = [
     "GROUPS",

@@ -5,8 +5,8 @@ import importlib.metadata
 import os
 from dataclasses import dataclass
 
-from maskkit import mtcnn
-from maskkit.dlib_models import MODEL_SHA256, find_model, model_sha256
+from maskkit.detection import mtcnn
+from maskkit.detection.dlib_models import MODEL_SHA256, find_model, model_sha256
 from maskkit.errors import MaskkitError
 
 # Module, distributions that may carry it, the extra that installs it, and what needs it.

@@ -13,7 +13,6 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-import maskkit
 from gan.checkpoint import check_tensors
 from gan.config import load_preset
 from gan.data import Batch, BatchOrder, RowsAtSize, rows_identity
@@ -22,6 +21,7 @@ from gan.evaluation.classifier import Classifier, Kind
 from gan.losses import attribute_bce, attribute_softmax, pixel_cross_entropy
 from gan.networks import Segmentor
 from gan.stream import batches
+from maskkit.files.atomic import make_folder, write_atomically
 
 Network = Literal["segmentor", "classifier"]
 N = TypeVar("N", bound=nn.Module)
@@ -161,8 +161,8 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
 
 def _save(path: Path, recipe: JudgeRecipe, network: nn.Module) -> None:
     content = safetensors.torch.save(_weights(network), {METADATA_KEY: recipe.to_json()})
-    maskkit.files.make_folder(path.parent)
-    maskkit.files.write_atomically(path, lambda file: file.write(content))
+    make_folder(path.parent)
+    write_atomically(path, lambda file: file.write(content))
 
 
 def _load(path: Path, recipe: JudgeRecipe, network: nn.Module) -> None:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 import maskkit
 from gan.evaluation.report import Report
 from gan.pictures import Picture
-from maskkit.detection import Box, predict_points
-from maskkit.landmarks import Points, eye_distance
+from maskkit.detection.cascade import Box, predict_points
+from maskkit.points.landmarks import Points, eye_distance
 
 GROUPS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
 

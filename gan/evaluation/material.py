@@ -11,7 +11,7 @@ from torch import Tensor
 import maskkit
 from gan.data import Batch, RowsAtSize, one_hot
 from gan.errors import DataError
-from maskkit.landmarks import Points
+from maskkit.points.landmarks import Points
 
 BATCH = 32
 

@@ -14,7 +14,7 @@ from gan.evaluation.report import Report
 from gan.evaluation.work import OnProgress, Work, prepare
 from gan.names import MEASURES, Measure
 from gan.pictures import to_pictures
-from maskkit import dlib_models
+from maskkit.detection import dlib_models
 from maskkit.errors import DetectionError, MissingExtraError
 
 

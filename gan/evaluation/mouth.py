@@ -14,7 +14,7 @@ from gan.evaluation.landmarks import mouth_opening, pearson, redetect
 from gan.evaluation.material import Generates, Material, in_parts
 from gan.evaluation.report import Report
 from gan.pictures import to_pictures
-from maskkit.landmarks import Points, eye_distance
+from maskkit.points.landmarks import Points, eye_distance
 
 MOUTH = 48  # the first of its points
 PAIRS, LATENTS, FRAMES = 8, 4, 11

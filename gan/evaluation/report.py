@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import maskkit
+from maskkit.files.atomic import make_folder, write_atomically
 
 # One row of a LaTeX table: what stands over a column, the figure in it, and its decimals.
 COLUMNS = (
@@ -79,8 +79,8 @@ class Report:
     def write(self, path: Path) -> None:
         """Write `to_dict` as JSON, atomically. Raises maskkit's OutputError."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-        maskkit.files.make_folder(path.parent)
-        maskkit.files.write_atomically(path, lambda file: file.write(text.encode()))
+        make_folder(path.parent)
+        write_atomically(path, lambda file: file.write(text.encode()))
 
     def to_latex(self, name: str) -> str:
         """Give one row of a table, its columns named in a comment above it; what was left out is a dash."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from gan.errors import RunError
 from gan.pictures import Picture
 from gan.run_folder import read_settings
-from maskkit.images import read_image
-from maskkit.pictures import GAP
+from maskkit.masks.pictures import GAP
+from maskkit.photos.images import read_image
 
 THUMBNAILS = 9
 FIRST_GENERATED_ROW = 2  # below photos and masks (gan.previews)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 import maskkit
 from gan.errors import GanError
 from gan.pictures import Picture
-from maskkit.pictures import GAP
+from maskkit.masks.pictures import GAP
 
 Words = Sequence[str]  # a line each
 SMALLEST_FONT, LARGEST_FONT = 6, 40  # pixels

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 
 from maskkit.exchange.outgoing import Outgoing, SampleTable
-from maskkit.landmarks import POINT_COUNT
+from maskkit.points.landmarks import POINT_COUNT
 
 
 def write(outgoing: Outgoing, folder: Path) -> None:

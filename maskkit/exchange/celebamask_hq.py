@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maskkit.dataset import SPLITS
 from maskkit.errors import BuildError, ExchangeError, ImageError
 from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Pair, read_tables
 from maskkit.exchange.label_png import encode_png, read_label_map
 from maskkit.exchange.outgoing import Outgoing, SampleTable
 from maskkit.exchange.pairs import find_pairs, load, outside
-from maskkit.images import SUFFIXES, Picture, read_image
-from maskkit.raster import LabelMap
-from maskkit.regions import Region, RegionScheme, load_scheme
-from maskkit.tables import read_attribute_table
+from maskkit.masks.raster import LabelMap
+from maskkit.masks.regions import Region, RegionScheme, load_scheme
+from maskkit.photos.images import SUFFIXES, Picture, read_image
+from maskkit.photos.tables import read_attribute_table
+from maskkit.shards.description import SPLITS
 
 IMAGES, MASKS, ATTRIBUTES = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno", "CelebAMask-HQ-attribute-anno.txt"
 MAPPING, PARTITION = "CelebA-HQ-to-CelebA-mapping.txt", "list_eval_partition.txt"

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import ExchangeError
-from maskkit.exchange.hostile import checked_dataset, open_hdf5, read_matlab
 from maskkit.exchange.incoming import Incoming, Pair
-from maskkit.images import Picture
-from maskkit.raster import LabelMap
-from maskkit.regions import load_scheme
+from maskkit.masks.raster import LabelMap
+from maskkit.masks.regions import load_scheme
+from maskkit.photos.images import Picture
+from maskkit.shards.foreign_files import checked_dataset, open_hdf5, read_matlab
 
 COLORS = 17
 ATTRIBUTES = tuple(f"color_{number:02d}" for number in range(1, COLORS + 1))

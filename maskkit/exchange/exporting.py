@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from maskkit.dataset import SPLITS
 from maskkit.errors import ExchangeError
 from maskkit.exchange import arrays, celebamask_hq, coco, label_png, parquet, tar
 from maskkit.exchange.folders import MANIFEST, whole_folder
 from maskkit.exchange.outgoing import OnProgress, Outgoing, write_classes, write_json
+from maskkit.shards.description import SPLITS
 
 EXPORT_FORMATS: dict[str, Callable[[Outgoing, Path], None]] = {
     "palette": partial(label_png.write, palette=True),

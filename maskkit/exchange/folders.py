@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from maskkit.dataset import FILE_NAME
 from maskkit.errors import OutputError
-from maskkit.files import make_folder, refuse_existing, sync_folder
+from maskkit.files.atomic import make_folder, refuse_existing, sync_folder
+from maskkit.shards.description import FILE_NAME
 
 MANIFEST = "export.json"
 LONGEST_NAME = 200  # bytes of one part of a path; file systems end at 255, and endings are added

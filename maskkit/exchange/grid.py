@@ -4,10 +4,10 @@ import numpy as np
 
 from maskkit.errors import ExchangeError, ImageError
 from maskkit.exchange.incoming import Known
-from maskkit.images import Crop, Picture
-from maskkit.raster import LabelMap, rasterize
-from maskkit.regions import RegionScheme
-from maskkit.shards import Row
+from maskkit.masks.raster import LabelMap, rasterize
+from maskkit.masks.regions import RegionScheme
+from maskkit.photos.images import Crop, Picture
+from maskkit.shards.shard_files import Row
 
 
 def on_grid(image: Picture, mask: LabelMap, size: int) -> tuple[Picture, LabelMap]:

@@ -15,19 +15,19 @@ import h5py
 import numpy as np
 import PIL
 
-from maskkit.dataset import SPLITS, Dataset
 from maskkit.errors import ExchangeError, MaskkitError
 from maskkit.exchange import celebamask_hq, deepfashion
-from maskkit.exchange.choosing import ImportOptions, chosen_pairs
 from maskkit.exchange.folders import whole_folder
 from maskkit.exchange.grid import add_points, on_grid
+from maskkit.exchange.import_options import ImportOptions, chosen_pairs
 from maskkit.exchange.incoming import Incoming, Pair
 from maskkit.exchange.outgoing import OnProgress
 from maskkit.exchange.pairs import read_label_pngs
-from maskkit.label_tables import translate_labels
-from maskkit.ledger import write_ledger, write_preview
-from maskkit.regions import RegionScheme, load_scheme
-from maskkit.shards import Row, write_shard
+from maskkit.masks.label_tables import translate_labels
+from maskkit.masks.regions import RegionScheme, load_scheme
+from maskkit.shards.description import SPLITS, Dataset
+from maskkit.shards.ledger import write_ledger, write_preview
+from maskkit.shards.shard_files import Row, write_shard
 
 PREVIEW = "preview.png"
 

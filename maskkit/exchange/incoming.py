@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from maskkit.dataset import SPLITS
 from maskkit.errors import ExchangeError, PointsError
 from maskkit.exchange.outgoing import FOUND
-from maskkit.images import Picture
-from maskkit.landmarks import POINT_COUNT, Points, check_points
-from maskkit.raster import LabelMap
-from maskkit.regions import RegionScheme
+from maskkit.masks.raster import LabelMap
+from maskkit.masks.regions import RegionScheme
+from maskkit.photos.images import Picture
+from maskkit.points.landmarks import POINT_COUNT, Points, check_points
+from maskkit.shards.description import SPLITS
 
 LARGEST_TABLE = 1 << 30  # bytes; the points of all of CelebA are half of that
 LONGEST_ID = 1000

@@ -9,9 +9,9 @@ from PIL import Image
 
 from maskkit.errors import ImageError
 from maskkit.exchange.outgoing import Outgoing, SampleTable
-from maskkit.images import opened_picture
-from maskkit.raster import LabelMap
-from maskkit.regions import RegionScheme
+from maskkit.masks.raster import LabelMap
+from maskkit.masks.regions import RegionScheme
+from maskkit.photos.images import opened_picture
 
 PIXELS_AT_ONCE = 1 << 20  # in colours; the largest picture at once would take gigabytes
 

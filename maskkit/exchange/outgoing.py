@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskkit.dataset import Dataset, ShardEntry, read_finished
 from maskkit.errors import SchemeError
 from maskkit.exchange.folders import file_names
-from maskkit.images import Picture
-from maskkit.label_tables import translate_labels
-from maskkit.landmarks import POINT_COUNT, Points
-from maskkit.raster import LabelMap
-from maskkit.regions import RegionScheme, load_scheme
-from maskkit.shards import Shard
+from maskkit.masks.label_tables import translate_labels
+from maskkit.masks.raster import LabelMap
+from maskkit.masks.regions import RegionScheme, load_scheme
+from maskkit.photos.images import Picture
+from maskkit.points.landmarks import POINT_COUNT, Points
+from maskkit.shards.description import Dataset, ShardEntry, read_finished
+from maskkit.shards.shard_files import Shard
 
 FOUND = ("detector", "score", "left", "top", "right", "bottom")
 

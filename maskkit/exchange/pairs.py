@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from maskkit.dataset import SPLITS
 from maskkit.errors import ExchangeError
 from maskkit.exchange.incoming import Incoming, Known, Pair, Tables, read_tables
 from maskkit.exchange.label_png import read_label_map
-from maskkit.images import SUFFIXES, Picture, read_image
-from maskkit.raster import LabelMap
-from maskkit.regions import RegionScheme, load_scheme
+from maskkit.masks.raster import LabelMap
+from maskkit.masks.regions import RegionScheme, load_scheme
+from maskkit.photos.images import SUFFIXES, Picture, read_image
+from maskkit.shards.description import SPLITS
 
 
 def read_label_pngs(source: Path, scheme: str | None, images: str | None, masks: str | None) -> Incoming:

@@ -7,8 +7,8 @@ from typing import Any
 from maskkit.errors import MissingExtraError
 from maskkit.exchange.label_png import encode_png
 from maskkit.exchange.outgoing import Outgoing, Sample
-from maskkit.landmarks import POINT_COUNT
-from maskkit.regions import RegionScheme
+from maskkit.masks.regions import RegionScheme
+from maskkit.points.landmarks import POINT_COUNT
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
 

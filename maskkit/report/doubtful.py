@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskkit.dataset import Dataset
 from maskkit.report.histogram import FAR, OUTSIDE
 from maskkit.report.statistics import SplitStatistics, areas_of, points_of
-from maskkit.shards import Shard
+from maskkit.shards.description import Dataset
+from maskkit.shards.shard_files import Shard
 
 FEWEST = 20  # rows of a split from which quartiles say something
 COMMON = 0.99  # a region that this share of the rows has is missed where it is absent

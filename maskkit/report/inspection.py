@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from maskkit.dataset import SPLITS, Dataset, read_finished
 from maskkit.errors import ShardError
 from maskkit.report.doubtful import RULES, DoubtfulRow, DoubtfulRows, Judge
 from maskkit.report.statistics import MeanShape, SplitStatistics, areas_of, points_of
-from maskkit.shards import Shard
+from maskkit.shards.description import SPLITS, Dataset, read_finished
+from maskkit.shards.shard_files import Shard
 
 OnProgress = Callable[[int, int], None]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Template
 
 from maskkit.errors import OutputError
-from maskkit.files import make_folder, refuse_existing, write_atomically
+from maskkit.files.atomic import make_folder, refuse_existing, write_atomically
 from maskkit.report.inspection import Inspection
 from maskkit.report.sections import (
     attributes_section,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from maskkit.detection import STEPS
+from maskkit.detection.cascade import STEPS
 from maskkit.report.charts import COLORS, bar, distribution
 from maskkit.report.doubtful import FEWEST, RULES, SHAKY
 from maskkit.report.inspection import Inspection

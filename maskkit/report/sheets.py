@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from maskkit.images import Picture, resize
-from maskkit.landmarks import scale_points
-from maskkit.pictures import colorize, draw_points, stack_grid
+from maskkit.masks.pictures import colorize, draw_points, stack_grid
+from maskkit.photos.images import Picture, resize
+from maskkit.points.landmarks import scale_points
 from maskkit.report.inspection import Inspection
 from maskkit.report.sections import plain
-from maskkit.shards import Shard
+from maskkit.shards.shard_files import Shard
 
 CELL = 192  # side of a picture in pixels, whatever the size of the photos
 JPEG_QUALITY = 88

@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskkit.dataset import Dataset
 from maskkit.errors import ShardError
-from maskkit.images import Picture
-from maskkit.landmarks import POINT_COUNT, Points, eye_distance
-from maskkit.pose import pose, upright
-from maskkit.regions import RegionScheme, load_scheme
+from maskkit.masks.regions import RegionScheme, load_scheme
+from maskkit.photos.images import Picture
+from maskkit.points.landmarks import POINT_COUNT, Points, eye_distance
+from maskkit.points.pose import pose, upright
+from maskkit.points.similarity import LEAST_EXTENT, fit_similarity, move_points
 from maskkit.report.histogram import Histogram
-from maskkit.shards import Shard
-from maskkit.similarity import LEAST_EXTENT, fit_similarity, move_points
+from maskkit.shards.description import Dataset
+from maskkit.shards.shard_files import Shard
 
 # Shares of the picture in the five layouts that the SCGAN paper's project page shows: least and largest.
 EXPECTED_AREAS: dict[tuple[str, ...], tuple[float, float]] = {

@@ -15,8 +15,9 @@ import maskkit
 from cli.gan_command import group as gan_group
 from cli.maskkit_command import group as maskkit_group
 from cli.shared import run
-from maskkit.dataset import read_dataset
-from tests.maskkit.test_images import _png_that_promises
+from maskkit.shards.description import read_dataset
+from maskkit.shards.ledger import read_ledger
+from tests.maskkit.photos.test_images import _png_that_promises
 
 HUGE = 30_000  # pixels a side
 Command = Callable[..., tuple[int, str]]
@@ -52,7 +53,7 @@ def photos(tmp_path: Path, faces_fixture: Path) -> Path:
 
 def test_photos_that_do_harm_are_left_out_and_named(command: Command, photos: Path, tmp_path: Path) -> None:
     status, _ = command("maskkit", "build-folder", photos, tmp_path / "shards", "--max-skipped", 0.9, "--workers", 1)
-    ledger = {line["id"]: line["reason"] for line in maskkit.ledger.read_ledger(tmp_path / "shards")}
+    ledger = {line["id"]: line["reason"] for line in read_ledger(tmp_path / "shards")}
     assert status == 0
     assert ledger == {
         "good.jpg": "",

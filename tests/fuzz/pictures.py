@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from maskkit.exchange.label_png import encode_png
-from maskkit.regions import load_scheme
+from maskkit.masks.regions import load_scheme
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KINDS = (b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"iCCP", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"sRGB", b"acTL",

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 import maskkit
-from maskkit.celeba import read_celeba
+from maskkit.building.celeba import read_celeba
+from maskkit.building.folder import read_folder
 from maskkit.exchange import celebamask_hq
 from maskkit.exchange.incoming import read_splits, read_tables
-from maskkit.folder import read_folder
-from maskkit.ledger import LEDGER, read_ledger
-from maskkit.tables import (
+from maskkit.photos.tables import (
     read_attribute_table,
     read_column,
     read_five_points,
@@ -20,6 +19,7 @@ from maskkit.tables import (
     read_pairs,
     read_point_table,
 )
+from maskkit.shards.ledger import LEDGER, read_ledger
 from tests.fuzz.refusals import refusals
 
 Reader = Callable[[Path, list[bytes]], object]

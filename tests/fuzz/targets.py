@@ -11,14 +11,14 @@ from random import Random
 import numpy as np
 
 import maskkit
-from maskkit.dataset import FILE_NAME, SPLITS, read_dataset
 from maskkit.exchange import celebamask_hq
 from maskkit.exchange.label_png import read_label_map
-from maskkit.images import read_image
-from maskkit.layouts import read_face
-from maskkit.ledger import LEDGER
-from maskkit.regions import load_scheme
-from maskkit.shards import FOUND, Shard
+from maskkit.masks.regions import load_scheme
+from maskkit.morphs.placed_faces import read_face
+from maskkit.photos.images import read_image
+from maskkit.shards.description import FILE_NAME, SPLITS, read_dataset
+from maskkit.shards.ledger import LEDGER
+from maskkit.shards.shard_files import FOUND, Shard
 from tests.fuzz import hdf5, manifests, pictures, tables, text
 from tests.fuzz.refusals import refusals
 

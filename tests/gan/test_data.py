@@ -20,8 +20,8 @@ from gan.config import load_preset
 from gan.data import Batch, BatchOrder, NumberedRows, RowsAtSize, one_hot
 from gan.errors import DataError
 from gan.stream import batches
-from maskkit.dataset import Dataset
-from maskkit.shards import Row, write_shard
+from maskkit.shards.description import Dataset
+from maskkit.shards.shard_files import Row, write_shard
 from tests.drawn import drawn_row, write_drawn_shards
 
 

@@ -30,7 +30,7 @@ from gan.names import MEASURES
 from gan.pictures import to_bytes
 from gan.training import fit
 from maskkit.errors import MissingExtraError, OutputError
-from maskkit.shards import Row
+from maskkit.shards.shard_files import Row
 from tests.drawn import drawn_row, write_drawn_shards
 from tests.gan.conftest import SMALL
 
@@ -152,7 +152,7 @@ def test_the_landmark_part_needs_dlib_and_landmarks(
     def missing() -> None:
         raise MissingExtraError("dlib", "detect", "finding faces")
 
-    monkeypatch.setattr("maskkit.dlib_models.predictor", missing)
+    monkeypatch.setattr("maskkit.detection.dlib_models.predictor", missing)
     report = gan.evaluate_run(small_run, drawn_shards, only=["landmarks"], judges=judge_folder, device="cpu")
     assert not report.figures and "dlib, which is not installed" in report.left_out["landmarks"]
     monkeypatch.setattr("gan.evaluation.measures.read_points", lambda rows, count: None)

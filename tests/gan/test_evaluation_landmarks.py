@@ -14,7 +14,7 @@ from gan.evaluation.landmarks import box_of, measurable, mouth_opening, point_er
 from gan.evaluation.material import Material
 from gan.evaluation.mouth import following, report_mouth, smile_pairs
 from gan.evaluation.report import Report
-from maskkit.landmarks import eye_distance
+from maskkit.points.landmarks import eye_distance
 from tests.drawn import face_points
 
 Photos = tuple[list[np.ndarray], np.ndarray, list[maskkit.Face]]

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 import maskkit
 from gan.raster import Rasterizer
-from maskkit.landmarks import LARGEST_COORDINATE
+from maskkit.points.landmarks import LARGEST_COORDINATE
 from tests.drawn import face_points
 from tests.gan.conftest import DEVICES
 

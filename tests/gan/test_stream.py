@@ -17,6 +17,7 @@ from gan.errors import DataError
 from gan.resident import ResidentRows, make_resident
 from gan.stream import batches
 from gan.training import fit
+from maskkit.photos.images import resize
 from tests.drawn import drawn_row
 from tests.gan.conftest import DEVICES, SMALL
 from tests.gan.resuming import difference
@@ -31,7 +32,7 @@ def on_the_host(rows: RowsAtSize, batch: NumberedRows) -> list[np.ndarray]:
     assert rows.settings
     chosen, scheme, size = rows.settings.augmentation, rows.reader.scheme, rows.size
     samples, count = [rows.reader[row] for row in batch.rows], len(batch.rows)
-    images = np.stack([maskkit.images.resize(sample["image"], size) for sample in samples])
+    images = np.stack([resize(sample["image"], size) for sample in samples])
     points = [maskkit.scale_points(one["landmarks"], 64, size) if "landmarks" in one else None for one in samples]
     nearest = np.arange(64 // size // 2, 64, 64 // size)
     layouts = [

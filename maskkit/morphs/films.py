@@ -1,0 +1,157 @@
+"""Sequences of frames out: H.264 video, GIF, or a folder of PNGs."""
+
+import io
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from maskkit.errors import MissingExtraError, OutputError
+from maskkit.files.atomic import make_folder, refuse_existing, sync_folder, write_atomically
+from maskkit.masks.pictures import write_png
+from maskkit.photos.images import Picture
+
+# Quantiser of x264: 0 is lossless, 51 the worst; small synthetic pictures show every artefact.
+X264_QUALITY = 12
+FASTEST = 100  # frames a second; a GIF counts in hundredths
+PALETTE_FRAMES = 8  # from which a GIF takes its colours
+FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
+ENDINGS = ".mp4, .gif, or no ending for a folder of PNGs"
+
+
+def check_output(path: str | Path, fps: float = 12, overwrite: bool = False) -> None:
+    """Raise OutputError or MissingExtraError for what `write_frames` could not write, before frames are made."""
+    path = Path(path)
+    if path.suffix.lower() not in ("", ".mp4", ".gif"):
+        raise OutputError(f"{path}: sequences are written as {ENDINGS}; {path.suffix} is none of them")
+    if not 0 < fps <= FASTEST:
+        raise OutputError(f"{path}: {fps:g} frames a second cannot be written; take 1 to {FASTEST}")
+    if path.suffix.lower() == ".mp4":
+        _import_av()
+    refuse_existing(path, overwrite)
+    if path.suffix == "" and path.is_dir() and any(not FRAME_NAME.fullmatch(file.name) for file in path.iterdir()):
+        raise OutputError(f"{path} holds more than frames and is not replaced; give another name")
+    if path.suffix and path.is_dir():
+        raise OutputError(f"{path} is a folder; give another name")
+
+
+def write_frames(
+    path: str | Path,
+    frames: Iterable[Picture],
+    fps: float = 12,
+    overwrite: bool = False,
+    note: str | None = None,
+) -> int:
+    """Write RGB frames of one size, uint8 (H, W, 3), as `.mp4` (H.264), `.gif` or a folder of PNGs; give their number.
+
+    The ending decides. Frames are taken one by one. Those of odd size get one more row or column in an `.mp4`, because
+    its colours are stored at half resolution. `note` goes into the metadata: the comment of an `.mp4` or `.gif`, the
+    Description of each PNG. Raises OutputError, before the first frame is asked for, if there is something at `path`
+    already, unless `overwrite`; a folder is replaced only if it holds nothing but frames.
+    """
+    path = Path(path)
+    check_output(path, fps, overwrite)
+    if path.suffix == "":
+        return write_frame_folder(path, frames, lambda file, frame: write_png(file, frame, note), overwrite)
+    make_folder(path.parent)
+    counted = _Counted(frames)
+    encode = _encode_mp4 if path.suffix.lower() == ".mp4" else _encode_gif
+    write_atomically(path, lambda file: file.write(encode(counted, fps, note)))
+    return counted.count
+
+
+def write_frame_folder(
+    path: Path, frames: Iterable[Any], write: Callable[[Path, Any], object], overwrite: bool = False
+) -> int:
+    """Write each frame as `path/frame-0000.png` and so on with `write`, all or none; give their number."""
+    check_output(path, overwrite=overwrite)
+    # Written beside and renamed, so that a stop half-way leaves no folder that looks whole.
+    partial = path.with_name(f".{path.name}.partial")
+    count = 0
+    try:
+        if partial.exists():
+            shutil.rmtree(partial)
+        make_folder(partial)
+        for frame in frames:
+            write(partial / f"frame-{count:04d}.png", frame)
+            count += 1
+        if not count:
+            raise OutputError(f"{path}: there are no frames to write")
+        if path.is_dir():
+            shutil.rmtree(path)
+        partial.rename(path)
+        sync_folder(path.absolute().parent)
+    except OSError as error:
+        raise OutputError(f"{path} could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return count
+
+
+class _Counted:
+    """Frames that are counted as they go by."""
+
+    def __init__(self, frames: Iterable[Picture]) -> None:
+        self.frames, self.count = iter(frames), 0
+
+    def __iter__(self) -> Iterator[Picture]:
+        for frame in self.frames:
+            self.count += 1
+            yield frame
+        if not self.count:
+            raise OutputError("there are no frames to write")
+
+
+def _import_av() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("av (PyAV)", "video", "writing an .mp4") from error
+    return av
+
+
+def _encode_mp4(frames: Iterable[Picture], fps: float, note: str | None) -> bytes:
+    av = _import_av()
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        if note is not None:
+            container.metadata["comment"] = note
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+        stream.pix_fmt = "yuv420p"
+        # One thread: the same frames give the same bytes on every machine.
+        stream.options = {"crf": str(X264_QUALITY), "threads": "1"}
+        waiting = iter(frames)
+        first = next(waiting)
+        height, width = first.shape[:2]
+        odd = ((0, height % 2), (0, width % 2), (0, 0))
+        stream.height, stream.width = height + height % 2, width + width % 2
+        for frame in chain([first], waiting):
+            even = np.ascontiguousarray(np.pad(frame, odd, mode="edge"))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def _encode_gif(frames: Iterable[Picture], fps: float, note: str | None) -> bytes:
+    # One palette for all frames, or colours would flicker from frame to frame.
+    waiting = iter(frames)
+    first = list(islice(waiting, PALETTE_FRAMES))
+    palette = Image.fromarray(np.concatenate(first)).quantize(256, dither=Image.Dither.NONE)
+
+    def pictures() -> Iterator[Image.Image]:
+        for some in (first, waiting):
+            for frame in some:
+                yield Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+
+    images = pictures()
+    buffer = io.BytesIO()
+    comment = {} if note is None else {"comment": note.encode()}
+    # Pillow stores equal neighbours once, for as long as they last together.
+    next(images).save(buffer, "GIF", save_all=True, append_images=images, duration=round(1000 / fps), loop=0, **comment)
+    return buffer.getvalue()

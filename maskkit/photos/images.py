@@ -1,0 +1,183 @@
+"""Pictures in: decoding with limits, orientation, and the crop that moves a photo and its points together."""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError, features
+
+from maskkit.errors import ImageError
+from maskkit.points.landmarks import Points
+
+FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
+ORIENTATION = 0x0112  # EXIF's tag
+LARGEST_PIXELS = 64_000_000  # 192 MB once decoded
+LARGEST_JPEG = 64_000_000  # bytes read at once; a longer file is decoded piece by piece
+
+# What Pillow's decoders raise on broken files, beside OSError.
+DECODER_ERRORS = (
+    ValueError, TypeError, SyntaxError, EOFError, LookupError, ArithmeticError, AssertionError, struct.error, zlib.error
+)  # fmt: skip
+
+Picture = NDArray[np.uint8]
+
+
+def read_image(path: str | Path) -> Picture:
+    """Read a photo as uint8 RGB (H, W, 3), turned upright by its EXIF orientation.
+
+    Grey, palette, CMYK and 16-bit pictures become RGB; transparent ones are laid on white; of an animation the first
+    frame is taken. The content decides the format, not the file's ending. Raises ImageError with the file and the
+    reason, before decoding where the header already tells that it is too large.
+    """
+    return decode_image(path, str(path))
+
+
+def decode_image(source: str | Path | BinaryIO, path: str) -> Picture:
+    """Read a photo as `read_image` does from a file or an open binary file, which errors call `path`."""
+    with opened_picture(source, path, FORMATS) as image:
+        pixels = _plain_jpeg(image)
+        if pixels is not None:
+            return pixels
+        image.load()
+        return np.asarray(_as_rgb(_upright(image)))
+
+
+@contextmanager
+def opened_picture(source: str | Path | BinaryIO, path: str, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    """Open a picture of one of Pillow's `formats`, whose size is limited before the block decodes it.
+
+    Whatever is wrong with it, also while the block works on it, is an ImageError that names `path`.
+    """
+    try:
+        # Pillow's warnings of large pictures are replaced by the limit below; those of odd metadata help nobody.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(source, formats=formats) as image:
+                if image.width * image.height > LARGEST_PIXELS:
+                    raise ImageError(
+                        f"{path}: {image.width} x {image.height} pixels are more than the {LARGEST_PIXELS:,} allowed"
+                    )
+                yield image
+    except UnidentifiedImageError as error:
+        wanted = formats[0] if len(formats) == 1 else f"picture of a known format ({', '.join(formats)})"
+        raise ImageError(f"{path}: not a {wanted}") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path}: more pixels than the {LARGEST_PIXELS:,} allowed") from error
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror or error}") from error
+    except DECODER_ERRORS as error:
+        raise ImageError(f"{path}: broken picture ({error})") from error
+
+
+def check_picture(image: NDArray[np.uint8]) -> Picture:
+    """Give an RGB picture back as contiguous uint8 (H, W, 3), or raise ImageError."""
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ImageError(f"a picture is uint8 RGB of shape (H, W, 3), not {array.dtype} {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+@lru_cache
+def _jpeg_decoder() -> Callable[..., Picture] | None:
+    """The decoder of the extra `fast`, where it gives the same pixels as Pillow: both by libjpeg-turbo."""
+    try:
+        from simplejpeg import decode_jpeg
+    except ImportError:
+        return None
+    decoder: Callable[..., Picture] = decode_jpeg
+    return decoder if features.check("libjpeg_turbo") else None
+
+
+def _plain_jpeg(image: Image.Image) -> Picture | None:
+    """Decode an opened picture in half of Pillow's time; None unless it is an upright colour or grey JPEG without a
+    flaw. Everything else is left to Pillow, which also decides what is refused and why."""
+    decode = _jpeg_decoder()
+    file: BinaryIO | None = getattr(image, "fp", None)
+    if decode is None or file is None or image.format != "JPEG" or image.mode not in ("RGB", "L"):
+        return None
+    if _orientation(image) != 1:
+        return None
+    file.seek(0)
+    data = file.read(LARGEST_JPEG)
+    try:
+        pixels = decode(data, colorspace="RGB", strict=True)
+    except ValueError:  # also what a lenient decoder would only warn of
+        return None
+    return pixels if pixels.shape == (image.height, image.width, 3) else None
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1 where that cannot be read, and the picture stays as it is stored."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except DECODER_ERRORS:
+        return 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn by the EXIF orientation."""
+    if _orientation(image) == 1:
+        return image  # as most are; turning would copy it all the same
+    try:
+        return ImageOps.exif_transpose(image)
+    except DECODER_ERRORS:
+        return image
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more
+        values = np.asarray(image, dtype=np.float64)
+        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
+        image = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.has_transparency_data:
+        picture = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a photo, `side` pixels at (left, top), brought onto a grid of `size` x `size`."""
+
+    left: int
+    top: int
+    side: int
+    size: int
+
+    @classmethod
+    def centred(cls, height: int, width: int, side: int, size: int) -> "Crop":
+        """The square in the middle of a photo; ImageError where it does not fit."""
+        if side > min(height, width):
+            raise ImageError(f"a photo of {width} x {height} pixels has no square of {side}")
+        return cls((width - side) // 2, (height - side) // 2, side, size)
+
+    def image(self, image: Picture) -> Picture:
+        """Cut and resize: uint8 (H, W, 3) -> (size, size, 3)."""
+        cut = image[self.top : self.top + self.side, self.left : self.left + self.side]
+        return resize(cut, self.size)
+
+    def points(self, points: Points) -> Points:
+        """Move points with the photo: u = (x + 0.5 - left) * scale - 0.5, float32."""
+        corner = np.array([self.left, self.top])
+        moved = (points.astype(np.float64) + 0.5 - corner) * (self.size / self.side) - 0.5
+        return np.asarray(moved, dtype=np.float32)
+
+
+def resize(image: Picture, size: int) -> Picture:
+    """Resize a square picture to `size` x `size`: area averages when it shrinks, bilinear when it grows."""
+    if image.shape[:2] == (size, size):
+        return np.ascontiguousarray(image)
+    method = cv2.INTER_AREA if size < image.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
