@@ -31,13 +31,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.literal import Literal, literal_batches, literal_round
 from benchmarks.measuring import circumstances
 from benchmarks.preparing import make_material
-from gan.compute import Compute
-from gan.config import Settings, load_preset
-from gan.data import Batch, BatchOrder, RowsAtSize
-from gan.device import choose_device, most_memory
-from gan.memory import freed_memory_kept
-from gan.resident import make_resident
-from gan.stream import batches
+from gan.computing.compute import Compute
+from gan.computing.device import choose_device, most_memory
+from gan.computing.memory import freed_memory_kept
+from gan.data.batches import batches
+from gan.data.resident import make_resident
+from gan.data.rows import Batch, BatchOrder, RowsAtSize
+from gan.settings.run_settings import Settings, load_preset
 from gan.systems.scgan import SCGAN, Losses
 from maskkit.files.atomic import write_atomically
 

@@ -14,15 +14,15 @@ import gan
 from benchmarks.literal import Literal, literal_round
 from benchmarks.loading import train, trainer_on
 from benchmarks.measuring import Road
-from gan import losses
-from gan.compute import Compute
-from gan.config import Settings, load_preset
-from gan.data import Batch, NumberedRows, RowsAtSize, one_hot
-from gan.generator_file import About, encode_generator
-from gan.loading import load_generator
-from gan.memory import freed_memory_kept
-from gan.pictures import generate_pictures
-from gan.stream import batches
+from gan.computing.compute import Compute
+from gan.computing.memory import freed_memory_kept
+from gan.data.batches import batches
+from gan.data.rows import Batch, NumberedRows, RowsAtSize, one_hot
+from gan.nets import losses
+from gan.pictures.tiles import generate_pictures
+from gan.runs.generator_file import About, encode_generator
+from gan.runs.loading import load_generator
+from gan.settings.run_settings import Settings, load_preset
 from gan.systems.scgan import SCGAN
 
 SIDE = 1024  # of the square matrices whose products are the networks' floor

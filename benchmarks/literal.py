@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from gan import losses
-from gan.compute import Compute
-from gan.data import Batch, BatchOrder, RowsAtSize, one_hot
-from gan.networks import Halving, ResidualUp
+from gan.computing.compute import Compute
+from gan.data.rows import Batch, BatchOrder, RowsAtSize, one_hot
+from gan.nets import losses
+from gan.nets.networks import Halving, ResidualUp
 from gan.systems.scgan import SCGAN, Losses
 
 

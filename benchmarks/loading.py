@@ -16,13 +16,13 @@ from pathlib import Path
 
 import torch
 
-from gan.compute import Compute
-from gan.config import load_preset
-from gan.data import Batch, BatchOrder, RowsAtSize
-from gan.device import choose_device
-from gan.resident import ResidentRows
-from gan.stream import Rows, batches
-from gan.training import Job, Request, set_up
+from gan.computing.compute import Compute
+from gan.computing.device import choose_device
+from gan.data.batches import Rows, batches
+from gan.data.resident import ResidentRows
+from gan.data.rows import Batch, BatchOrder, RowsAtSize
+from gan.settings.run_settings import load_preset
+from gan.training.fit import Job, Request, set_up
 
 ALTERED = ("augmentation.mirror=true", "augmentation.layouts=0.5")
 

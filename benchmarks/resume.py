@@ -17,9 +17,9 @@ from pathlib import Path
 import click
 import torch
 
-from gan.checkpoint import checkpoint_paths, load_newest
-from gan.config import Settings, write_settings
-from gan.training import fit
+from gan.runs.checkpoint import checkpoint_paths, load_newest
+from gan.settings.run_settings import Settings, write_settings
+from gan.training.fit import fit
 from tests.drawn import write_drawn_shards
 from tests.gan.resuming import CASES, ONE_OF, difference, settings_of
 

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks import learning, measuring, preparing
 from benchmarks.measuring import Road
-from gan.device import choose_device
+from gan.computing.device import choose_device
 
 
 def roads(folder: Path, device: torch.device, paper_rounds: int) -> Iterator[Road]:

@@ -9,7 +9,7 @@ from cli.gan_options import JSON, OUTPUT, OVERWRITE, RUN, split_names
 from cli.shared import print_json
 
 if TYPE_CHECKING:
-    from gan.export import Export
+    from gan.runs.export import Export
 
 
 @click.command()

@@ -18,9 +18,9 @@ from cli.shared import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, Advance, 
 from gan.names import PRECISIONS, PRESETS, SYSTEM_NAMES
 
 if TYPE_CHECKING:
-    from gan.config import Settings
-    from gan.rehearsal import DryRun
-    from gan.training import FitResult, StepReport
+    from gan.settings.run_settings import Settings
+    from gan.training.dry_run import DryRun
+    from gan.training.fit import FitResult, StepReport
 
 # torchrun passes a signal on to processes which the terminal may have told already; that is one wish, not two. And it
 # ends all processes when one has ended without success, when the one that speaks may not have spoken yet.
@@ -164,7 +164,7 @@ def _settings(
     import gan
 
     if resume and preset is None and config is None:
-        from gan.run_folder import read_settings
+        from gan.runs.run_folder import read_settings
 
         read_settings(out)  # says so where there is no run
         config = out / "config.toml"

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import maskkit
 
 if TYPE_CHECKING:
-    from gan.config import Settings, load_preset, load_settings
     from gan.errors import GanError
     from gan.evaluation.measures import evaluate_run
-    from gan.export import export_generator
-    from gan.loading import load_generator
-    from gan.rehearsal import dry_run
-    from gan.release_weights import load_release
-    from gan.rendering import render
-    from gan.sampling import sample
-    from gan.training import fit
+    from gan.pictures.rendering import render
+    from gan.pictures.sampling import sample
+    from gan.runs.export import export_generator
+    from gan.runs.loading import load_generator
+    from gan.runs.release_weights import load_release
+    from gan.settings.run_settings import Settings, load_preset, load_settings
+    from gan.training.dry_run import dry_run
+    from gan.training.fit import fit
 
 __all__ = [
     "GanError",
@@ -37,17 +37,17 @@ __all__ = [
 
 _HOMES = {
     "GanError": "errors",
-    "Settings": "config",
-    "dry_run": "rehearsal",
+    "Settings": "settings.run_settings",
+    "dry_run": "training.dry_run",
     "evaluate_run": "evaluation.measures",
-    "export_generator": "export",
-    "fit": "training",
-    "load_generator": "loading",
-    "load_preset": "config",
-    "load_release": "release_weights",
-    "load_settings": "config",
-    "render": "rendering",
-    "sample": "sampling",
+    "export_generator": "runs.export",
+    "fit": "training.fit",
+    "load_generator": "runs.loading",
+    "load_preset": "settings.run_settings",
+    "load_release": "runs.release_weights",
+    "load_settings": "settings.run_settings",
+    "render": "pictures.rendering",
+    "sample": "pictures.sampling",
 }
 
 

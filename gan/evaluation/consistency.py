@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan.data import RowsAtSize
+from gan.data.rows import RowsAtSize
 from gan.errors import DataError
 from gan.evaluation.material import Generates, Material, in_parts, make_material
 from gan.evaluation.report import Report

@@ -13,14 +13,14 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from gan.checkpoint import check_tensors
-from gan.config import load_preset
-from gan.data import Batch, BatchOrder, RowsAtSize, rows_identity
+from gan.data.batches import batches
+from gan.data.rows import Batch, BatchOrder, RowsAtSize, rows_identity
 from gan.errors import CheckpointError, NotFiniteError
 from gan.evaluation.classifier import Classifier, Kind
-from gan.losses import attribute_bce, attribute_softmax, pixel_cross_entropy
-from gan.networks import Segmentor
-from gan.stream import batches
+from gan.nets.losses import attribute_bce, attribute_softmax, pixel_cross_entropy
+from gan.nets.networks import Segmentor
+from gan.runs.checkpoint import check_tensors
+from gan.settings.run_settings import load_preset
 from maskkit.files.atomic import make_folder, write_atomically
 
 Network = Literal["segmentor", "classifier"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import maskkit
 from gan.evaluation.report import Report
-from gan.pictures import Picture
+from gan.pictures.tiles import Picture
 from maskkit.detection.cascade import Box, predict_points
 from maskkit.points.landmarks import Points, eye_distance
 

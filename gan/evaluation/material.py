@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import maskkit
-from gan.data import Batch, RowsAtSize, one_hot
+from gan.data.rows import Batch, RowsAtSize, one_hot
 from gan.errors import DataError
 from maskkit.points.landmarks import Points
 

@@ -13,7 +13,7 @@ from gan.evaluation.material import read_points
 from gan.evaluation.report import Report
 from gan.evaluation.work import OnProgress, Work, prepare
 from gan.names import MEASURES, Measure
-from gan.pictures import to_pictures
+from gan.pictures.tiles import to_pictures
 from maskkit.detection import dlib_models
 from maskkit.errors import DetectionError, MissingExtraError
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import maskkit
-from gan.data import one_hot
+from gan.data.rows import one_hot
 from gan.evaluation.landmarks import mouth_opening, pearson, redetect
 from gan.evaluation.material import Generates, Material, in_parts
 from gan.evaluation.report import Report
-from gan.pictures import to_pictures
+from gan.pictures.tiles import to_pictures
 from maskkit.points.landmarks import Points, eye_distance
 
 MOUTH = 48  # the first of its points

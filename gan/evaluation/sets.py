@@ -7,13 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan.data import RowsAtSize
+from gan.data.rows import RowsAtSize
 from gan.evaluation.classifier import Classifier, Kind, probabilities
 from gan.evaluation.features import answer_score, frechet_distance, kernel_distance
 from gan.evaluation.inception import NoInceptionError, load_inception
 from gan.evaluation.material import BATCH, Material
 from gan.evaluation.report import Report
-from gan.pictures import to_bytes
+from gan.pictures.tiles import to_bytes
 
 TRAIN_ROWS = 10_000  # at most, evenly spread
 INCEPTION_SPLITS = 10

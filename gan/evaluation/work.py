@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from gan.config import Settings
-from gan.data import RowsAtSize, rows_identity
+from gan.data.rows import RowsAtSize, rows_identity
 from gan.errors import DataError, RunError
 from gan.evaluation.classifier import Classifier, Kind
 from gan.evaluation.consistency import check_count
 from gan.evaluation.judges import Judge, Judges, weights_sha256
 from gan.evaluation.material import Material, make_material
 from gan.evaluation.report import Report
-from gan.loading import LoadedGenerator, load_generator, load_segmentor
+from gan.runs.loading import LoadedGenerator, load_generator, load_segmentor
+from gan.settings.run_settings import Settings
 
 NEED_SEGMENTORS = {"consistency", "decoupling"}
 NEED_CLASSIFIER = {"attributes", "features", "decoupling"}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import maskkit
 from gan.errors import InputError, explained
-from gan.figures.names import run_names
+from gan.figures.run_names import run_names
 from gan.figures.sheets import Words, draw_sheet
-from gan.labels import labels_of
-from gan.loading import LoadedGenerator, load_generator
-from gan.pictures import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
-from gan.sampling import choose_layouts
+from gan.pictures.labels import labels_of
+from gan.pictures.sampling import choose_layouts
+from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
+from gan.runs.loading import LoadedGenerator, load_generator
 
 
 @explained("drawing the comparison", "take fewer rows or columns or a smaller scale")
@@ -33,7 +33,7 @@ def compare(
 
     The layouts are `layouts`, or the first `columns` rows of `shards`, as for `gan.sample`, by default those of the
     first run. A row of a block has one z and one label: one for each list of names in `attributes`, or `rows` of
-    those of `gan.labels.label_panel`. `names` stand for the runs, by default their folders' names. Raises InputError
+    those of `label_panel`. `names` stand for the runs, by default their folders' names. Raises InputError
     where the runs make pictures of other kinds, and other GanErrors or maskkit's errors.
     """
     if min(rows, columns, scale) < 1:

@@ -8,10 +8,10 @@ import torch
 
 from gan.errors import InputError, explained
 from gan.figures.sheets import draw_sheet
-from gan.labels import label_panel
-from gan.loading import load_generator
-from gan.pictures import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
-from gan.sampling import choose_layouts
+from gan.pictures.labels import label_panel
+from gan.pictures.sampling import choose_layouts
+from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
+from gan.runs.loading import load_generator
 
 LatentPer = Literal["row", "column"]
 
@@ -30,7 +30,7 @@ def panels(
     device: str = "auto",
     overwrite: bool = False,
 ) -> Picture:
-    """Write and give a panel: photo, layout, then the layout under every label of `gan.labels.label_panel`.
+    """Write and give a panel: photo, layout, then the layout under every label of `label_panel`.
 
     `shards`, `layouts` and `rows` choose layouts as for `gan.sample`. One z holds along each "row" or down each
     "column"; if its background holds as well, z is decoupled from what varies there. Raises GanError or maskkit's

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure, SubFigure
 
 from gan.errors import InputError, explained
 from gan.figures.loss_history import LossHistory, Values, loss_shares, read_losses, smoothed
-from gan.figures.names import run_names
+from gan.figures.run_names import run_names
 from gan.figures.sample_progress import Thumbnail, read_progress
-from gan.pictures import Picture, check_still, write_still
+from gan.pictures.tiles import Picture, check_still, write_still
 
 DPI = 100
 TITLES = {"loss_d": "critic loss $L_D$", "loss_g": "generator loss $L_G$", "loss_s": "segmentor loss $L_S$"}

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gan.errors import RunError
-from gan.pictures import Picture
-from gan.run_folder import read_settings
+from gan.pictures.tiles import Picture
+from gan.runs.run_folder import read_settings
 from maskkit.masks.pictures import GAP
 from maskkit.photos.images import read_image
 

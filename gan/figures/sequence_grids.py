@@ -7,11 +7,11 @@ import torch
 
 from gan.errors import InputError, explained
 from gan.figures.sheets import Words, draw_sheet
-from gan.labels import chosen_attributes, labels_of
-from gan.latents import LatentPath
-from gan.loading import LoadedGenerator, load_generator
-from gan.pictures import Picture, check_extent, check_still, layout_pictures, write_still
-from gan.rendering import Grid, latents_between, layouts_between
+from gan.pictures.labels import chosen_attributes, labels_of
+from gan.pictures.rendering import Grid, latents_between, layouts_between
+from gan.pictures.tiles import Picture, check_extent, check_still, layout_pictures, write_still
+from gan.runs.loading import LoadedGenerator, load_generator
+from gan.systems.latents import LatentPath
 
 
 @explained("drawing the smile", "take fewer rows or columns or a smaller scale")
@@ -32,7 +32,7 @@ def smile(
     """Write and give a grid from face `closed` to face `opened`: the layouts, then rows of one label and one z each.
 
     Faces are given as for `gan.render`. Each list of names in `attributes` makes a row; without any, `rows` labels
-    spread over those of `gan.labels.label_panel` do. Row i has the i-th z that `seed` draws. Raises GanError or
+    spread over those of `label_panel` do. Row i has the i-th z that `seed` draws. Raises GanError or
     maskkit's errors.
     """
     path = Path(out)
@@ -64,7 +64,7 @@ def turn(
     """Write and give a grid of latents x pose: rows go from one z to another, columns from face `left` to `right`.
 
     The first z is drawn from `seed` and the last from `seed_to`, by default the next seed; `path` is the way between.
-    c holds: the named `attributes`, by default the first label of `gan.labels.label_panel`. The first row shows the
+    c holds: the named `attributes`, by default the first label of `label_panel`. The first row shows the
     layouts. Raises GanError or maskkit's errors.
     """
     target = Path(out)

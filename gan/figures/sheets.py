@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import maskkit
 from gan.errors import GanError
-from gan.pictures import Picture
+from gan.pictures.tiles import Picture
 from maskkit.masks.pictures import GAP
 
 Words = Sequence[str]  # a line each

@@ -6,12 +6,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from gan.compute import Compute
-from gan.config import Settings
-from gan.data import Batch, DataDescription
+from gan.computing.compute import Compute
+from gan.computing.switches import Switches
+from gan.data.batches import Rows
+from gan.data.rows import Batch, DataDescription
 from gan.names import SystemName
-from gan.stream import Rows
-from gan.switches import Switches
+from gan.settings.run_settings import Settings
 from gan.systems.scgan import SCGAN
 
 

@@ -9,14 +9,15 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from gan import losses
-from gan.compute import Compute
-from gan.config import Settings
-from gan.data import Batch, BatchOrder, DataDescription, one_hot
-from gan.device import sent
+from gan.computing.compute import Compute
+from gan.computing.device import sent
+from gan.computing.graphs import GraphedRound
+from gan.computing.switches import choose_switches
+from gan.data.batches import Rows, batches
+from gan.data.rows import Batch, BatchOrder, DataDescription, one_hot
 from gan.errors import NotFiniteError
-from gan.graphs import GraphedRound
-from gan.networks import (
+from gan.nets import losses
+from gan.nets.networks import (
     AllAtOnceGenerator,
     Critic,
     Generator,
@@ -25,8 +26,7 @@ from gan.networks import (
     ReversedOrderGenerator,
     Segmentor,
 )
-from gan.stream import Rows, batches
-from gan.switches import choose_switches
+from gan.settings.run_settings import Settings
 
 Losses = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan.config import Settings, load_preset
-from gan.training import fit
+from gan.settings.run_settings import Settings, load_preset
+from gan.training.fit import fit
 
 SMALL = (
     "data.size=32", "generator.width=4", "generator.n_z=8", "critic.width=4", "segmentor.width=4", "segmentor.blocks=1",

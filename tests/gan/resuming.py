@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from gan.config import Settings, load_preset
 from gan.names import PRESETS
+from gan.settings.run_settings import Settings, load_preset
 from tests.drawn import ATTRIBUTES
 
 # 32 x 32 and an eighth of the paper's width.

@@ -1,0 +1,279 @@
+"""Shards to batches: rows at the training size, in an order that depends on seed and position alone."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+import maskkit
+from gan.data.augmentation import Points
+from gan.errors import CheckpointError, DataError
+from gan.settings.run_settings import Settings
+from maskkit.photos.images import resize
+
+
+@dataclass(frozen=True)
+class DataDescription:
+    """What the networks must know of the data: image size, classes of the layout, attributes, training rows.
+
+    `rows_sha256` tells the rows from others (`rows_identity`); empty where nobody has noted it.
+    """
+
+    size: int
+    scheme: maskkit.RegionScheme
+    attribute_names: tuple[str, ...]
+    rows: int
+    rows_sha256: str = ""
+
+    @property
+    def n_s(self) -> int:
+        """Classes of the layout, background included."""
+        return len(self.scheme)
+
+    @property
+    def n_c(self) -> int:
+        """Attributes; may be 0."""
+        return len(self.attribute_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain types, for a checkpoint."""
+        return {
+            "size": self.size,
+            "scheme": self.scheme.to_dict(),
+            "attribute_names": list(self.attribute_names),
+            "rows": self.rows,
+            "rows_sha256": self.rows_sha256,
+        }
+
+    def summary(self) -> str:
+        """Say in a few words what the data is."""
+        names = ", ".join(self.attribute_names) or "none"
+        return f"{self.rows} rows at {self.size} pixels, scheme {self.scheme.name}, attributes {names}"
+
+    @classmethod
+    def from_dict(cls, values: Any, source: str) -> Self:
+        """Undo `to_dict`. Raises CheckpointError or maskkit.SchemeError with `source`."""
+        try:
+            scheme = maskkit.RegionScheme.from_dict(values["scheme"], source)
+            names, rows_sha256 = tuple(map(str, values["attribute_names"])), str(values.get("rows_sha256", ""))
+            return cls(int(values["size"]), scheme, names, int(values["rows"]), rows_sha256)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{source}: its description of the data is damaged ({error!r})") from error
+
+
+class Batch(NamedTuple):
+    """Real samples: `x` float32 (N, 3, H, W) in [-1, 1], `c` float32 (N, n_c) of 0 and 1, `s_idx` int64 (N, H, W).
+
+    `layouts` int64 (N, H, W) is what the generator draws its layouts from: `s_idx` itself, or partly fresh ones.
+    """
+
+    x: Tensor
+    c: Tensor
+    s_idx: Tensor
+    layouts: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Give the same batch on a device."""
+        return Batch(*(tensor.to(device) for tensor in self))
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a row lies in bytes: image, layout and attributes side by side, so that one copy takes them all."""
+
+    size: int
+    n_c: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of a row."""
+        return 4 * self.size**2 + self.n_c
+
+    def split(self, content: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See in uint8 (N, bytes) images (N, H, W, 3), layouts (N, H, W) and attributes (N, n_c); nothing is copied."""
+        count, side, area = len(content), self.size, self.size**2
+        images, layouts = content[:, : 3 * area], content[:, 3 * area : 4 * area]
+        return images.view(count, side, side, 3), layouts.view(count, side, side), content[:, 4 * area :]
+
+
+class ReadRows(NamedTuple):
+    """A batch as it is read: its number, `content` uint8 (N, bytes) packed, and on the host `points` (N, 68, 2).
+
+    Points are NaN where a row has none.
+    """
+
+    number: int
+    content: Tensor
+    points: Points
+
+
+class NumberedRows(NamedTuple):
+    """Row numbers of one training batch and its number since the start, which decides its augmentation."""
+
+    number: int
+    rows: list[int]
+
+
+def one_hot(s_idx: Tensor, n_s: int) -> Tensor:
+    """Turn class indices (N, H, W) int64 into float32 (N, n_s, H, W) of 0 and 1, on the same device."""
+    return F.one_hot(s_idx, n_s).permute(0, 3, 1, 2).float()
+
+
+class RowsAtSize(Dataset[ReadRows | maskkit.MaskkitError]):
+    """Rows of one split at the training size; a list of row numbers gives a batch.
+
+    Photos are averaged over areas; layouts are drawn again from the landmarks, and taken by nearest neighbour only
+    where there are none. With `settings`, batches for training are augmented as they say (`gan.stream`) and attributes
+    are held to `loss.cls`. Raises DataError where the settings ask for what the shards have not.
+    """
+
+    def __init__(self, shards: str | Path, split: str, size: int, settings: Settings | None = None) -> None:
+        self.reader = maskkit.ShardReader(shards, split=split)
+        self.size = size
+        self.settings = settings
+        self.packing = Packing(size, len(self.reader.attribute_names))
+        if settings and settings.augmentation.layouts:
+            self._check_drawable()
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    @property
+    def description(self) -> DataDescription:
+        """What these rows are, with their number."""
+        names = self.reader.attribute_names
+        return DataDescription(self.size, self.reader.scheme, names, len(self), rows_identity(self))
+
+    def read(self, rows: Sequence[int]) -> Batch:
+        """Read rows as one batch on the CPU, as they are.
+
+        Raises DataError for a label or an attribute out of range, maskkit.ShardError.
+        """
+        images, layouts, c = self.packing.split(self.read_packed(rows)[0])
+        return as_batch(images, c, layouts)
+
+    def __getitem__(self, batch: NumberedRows) -> ReadRows | maskkit.MaskkitError:
+        """Read a batch for a DataLoader; a refusal is sent as a value, for a raised one would arrive as a traceback."""
+        try:
+            return ReadRows(batch.number, *self.read_packed(batch.rows))
+        except maskkit.MaskkitError as error:
+            return error
+
+    def read_packed(self, rows: Sequence[int]) -> tuple[Tensor, Points]:
+        """Read rows as uint8 (N, bytes), packed, and points (N, 68, 2), NaN where a row has none. Raises as `read`.
+
+        What becomes of a row does not depend on those beside it.
+        """
+        content = torch.empty((len(rows), self.packing.bytes), dtype=torch.uint8)
+        images, layouts, c = (part.numpy() for part in self.packing.split(content))
+        points = np.full((len(rows), 68, 2), np.nan, np.float32)
+        largest, drawn = np.zeros(len(rows), np.uint8), np.zeros(len(rows), dtype=bool)
+        old, new = self.reader.size, self.size
+        nearest = (np.arange(new) * 2 + 1) * old // (2 * new)
+        for i, row in enumerate(rows):
+            sample = self.reader[int(row)]
+            mask = sample["mask"]
+            largest[i] = mask.ravel().max()  # before it is drawn again: what is in the shards has to be right
+            images[i], c[i] = resize(sample["image"], new), sample["attributes"]
+            if self._drawable(sample):
+                points[i], drawn[i] = sample["landmarks"], True
+            if old == new or not drawn[i]:
+                layouts[i] = mask if old == new else mask[nearest[:, None], nearest]
+        self._check(rows, largest, c)
+        points[drawn] = maskkit.scale_points(points[drawn], old, new)
+        if old != new and drawn.any():
+            layouts[drawn] = maskkit.rasterize(points[drawn], new, self.reader.scheme)
+        return content, points
+
+    def _drawable(self, sample: dict[str, Any]) -> bool:
+        return "landmarks" in sample and self.reader.scheme.drawable
+
+    def _check_drawable(self) -> None:
+        """Look at the first row of each shard, whose rows have points all or none."""
+        first = 0
+        for entry in self.reader.entries:
+            if entry.rows and not self._drawable(self.reader[first]):
+                raise DataError(
+                    f"{self.reader.folder / entry.file}: augmentation.layouts draws layouts from landmarks, and its "
+                    f"rows have none to draw from (scheme {self.reader.scheme.name}); set augmentation.layouts=0"
+                )
+            first += entry.rows
+
+    def _check(self, rows: Sequence[int], largest: NDArray[np.uint8], c: NDArray[np.uint8]) -> None:
+        """Check the largest label (N,) and the attributes (N, n_c) of rows, all at once."""
+        classes, of_one = len(self.reader.scheme), self.settings is not None and self.settings.loss.cls == "softmax"
+        wrong = (largest >= classes) | (c > 1).any(axis=1)
+        if of_one:
+            wrong |= c.sum(axis=1) != 1
+        if not wrong.any():
+            return
+        i = int(wrong.argmax())
+        where = f"{self.reader.folder}, split {self.reader.split}, row {self.reader[int(rows[i])]['id']}"
+        if largest[i] >= classes:
+            raise DataError(
+                f"{where}: its mask holds the label {largest[i]}, and the scheme "
+                f"{self.reader.scheme.name} has the classes 0 to {classes - 1}; `maskkit verify` tells more"
+            )
+        if (c[i] > 1).any():
+            raise DataError(f"{where}: its attributes hold {c[i].max()}; they must be 0 or 1")
+        raise DataError(
+            f"{where}: {c[i].sum()} of its attributes are 1, and loss.cls = 'softmax' needs exactly one; "
+            "set loss.cls=binary for attributes that are independent"
+        )
+
+
+def rows_identity(rows: RowsAtSize) -> str:
+    """Give a SHA-256 that changes with the rows, the scheme or the attribute names of a split, not with its place."""
+    dataset = rows.reader.dataset
+    content = [dataset.scheme.to_dict(), dataset.attribute_names, [entry.sha256 for entry in rows.reader.entries]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def as_batch(images: Tensor, c: Tensor, layouts: Tensor, fresh: Tensor | None = None) -> Batch:
+    """Make a batch, on their device, of images uint8 (N, H, W, 3), attributes uint8 (N, n_c), layouts uint8 (N, H, W).
+
+    `fresh` are the layouts for the generator, if they are others.
+    """
+    x = images.new_empty((len(images), 3, *images.shape[1:3]), dtype=torch.float32)
+    # Divided by a tensor: by a number, CUDA would multiply with its rounded inverse.
+    x.copy_(images.permute(0, 3, 1, 2)).div_(x.new_full((), 127.5)).sub_(1)
+    s_idx = layouts.long()
+    return Batch(x, c.float(), s_idx, s_idx if fresh is None else fresh.long())
+
+
+class BatchOrder:
+    """Row numbers of batch after batch without end, from a position: a new permutation for each (seed, epoch).
+
+    The last incomplete batch of an epoch is dropped. Raises DataError where there are fewer rows than a batch.
+    """
+
+    def __init__(self, rows: int, batch: int, seed: int, start: int = 0) -> None:
+        if rows == 0:
+            raise DataError("the shards have no rows to train on; they need some in the split train")
+        if rows < batch:
+            raise DataError(f"{rows} rows do not fill a batch of {batch}; set schedule.batch to {rows} or less")
+        self.rows, self.batch, self.seed, self.start = rows, batch, seed, start
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Whole batches in one pass over the rows."""
+        return self.rows // self.batch
+
+    def __iter__(self) -> Iterator[NumberedRows]:
+        per_epoch = self.batches_per_epoch
+        epoch, position = divmod(self.start, per_epoch)
+        while True:
+            order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+            for first in range(position * self.batch, per_epoch * self.batch, self.batch):
+                rows = order[first : first + self.batch].tolist()
+                yield NumberedRows(epoch * per_epoch + first // self.batch, rows)
+            epoch, position = epoch + 1, 0

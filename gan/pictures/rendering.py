@@ -1,0 +1,147 @@
+"""Sequences between two faces: landmarks interpolated and each layout drawn anew; z and c held, or moving too."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from torch import Tensor
+
+import maskkit
+from gan.errors import InputError, explained
+from gan.pictures.labels import chosen_attributes
+from gan.pictures.sampling import layouts_of_points
+from gan.pictures.tiles import (
+    IMAGES_AT_ONCE,
+    SYNTHETIC_NOTE,
+    Picture,
+    check_extent,
+    check_still,
+    generate_pictures,
+    layout_pictures,
+    write_still,
+)
+from gan.runs.loading import LoadedGenerator, load_generator
+from gan.systems.latents import LatentPath, interpolate, interpolate_latents
+from maskkit.morphs.films import check_output
+
+OnFrame = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pictures to generate: rows differ in `z` (R, F, n_z) and `c` (R, F, n_c), columns in `s_idx` int64 (F, H, W)."""
+
+    z: Tensor
+    c: Tensor
+    s_idx: Tensor
+
+    @classmethod
+    def of_rows(cls, z: Tensor, c: Tensor, s_idx: Tensor) -> Self:
+        """Hold each row's `z` (R, n_z) and `c` (R, n_c) along the columns."""
+        columns = len(s_idx)
+        return cls(z[:, None].expand(-1, columns, -1), c[:, None].expand(-1, columns, -1), s_idx)
+
+    def pictures(self, generator: LoadedGenerator) -> Iterator[list[Picture]]:
+        """Generate column after column, each a list of R pictures."""
+        rows, columns = self.z.shape[:2]
+        at_once = max(1, IMAGES_AT_ONCE // rows)
+        for first in range(0, columns, at_once):
+            some = slice(first, first + at_once)
+            z, c = (tensor[:, some].transpose(0, 1).flatten(0, 1) for tensor in (self.z, self.c))
+            made = generate_pictures(generator, z, c, self.s_idx[some].repeat_interleave(rows, 0))
+            for start in range(0, len(made), rows):
+                yield made[start : start + rows]
+
+
+@explained("rendering", "take fewer frames or a smaller scale")
+def render(
+    run: str | Path,
+    a: str,
+    b: str,
+    out: str | Path,
+    *,
+    frames: int = 24,
+    fps: int = 12,
+    seed: int = 0,
+    seed_to: int | None = None,
+    path: LatentPath = "linear",
+    attributes: Sequence[str] = (),
+    attributes_to: Sequence[str] | None = None,
+    rows: int = 1,
+    masks: bool = False,
+    scale: int = 1,
+    device: str = "auto",
+    overwrite: bool = False,
+    on_frame: OnFrame = lambda done: None,
+) -> None:
+    """Write the way from face `a` to face `b` as .mp4 (H.264), .gif, a folder of PNG files, or a .png of all frames.
+
+    `a` and `b` are photos, point files or shard rows `OUT/train-00000.h5#12`; both ends are among the `frames`. The z
+    drawn from `seed` and the named `attributes` hold throughout (SCGAN paper, Figure 5), or go to those of `seed_to`
+    along `path` and to `attributes_to` through real values: with one row from frame to frame together with the
+    landmarks (SCGAN release), with more `rows` from row to row while the landmarks move along them (Figure 6). A film
+    of several rows plays them one above the other; a still shows rows x frames. With `masks` a frame of one row has
+    its layout at the left, other frames and stills above; `scale` repeats pixels. `on_frame` is told how many are
+    done. Raises GanError or maskkit's errors.
+    """
+    if frames < 2 or fps < 1 or scale < 1 or rows < 1:
+        raise InputError(
+            f"a sequence needs at least 2 frames, 1 frame a second, a scale of 1 and 1 row, "
+            f"not {frames}, {fps}, {scale} and {rows}"
+        )
+    if rows > 1 and seed_to is None and attributes_to is None:
+        raise InputError(f"{rows} rows would all be the same; give a second seed or other attributes for the last one")
+    target = Path(out)
+    still = target.suffix.lower() == ".png"
+    if still:
+        check_still(target, overwrite)
+    else:
+        check_output(target, fps, overwrite)
+    generator = load_generator(run, device)
+    check_extent(target, rows + masks, frames if still else 1 + masks, generator.size * scale)
+    s_idx = layouts_between(generator, a, b, frames)
+    z = latents_between(generator, seed, seed_to, frames if rows == 1 else rows, path)
+    start = chosen_attributes(generator, attributes)
+    end = start if attributes_to is None else chosen_attributes(generator, attributes_to)
+    c = interpolate(start, end, len(z))
+    grid = Grid(z[None], c[None], s_idx) if rows == 1 else Grid.of_rows(z, c, s_idx)
+    columns = _told(_with_layouts(generator, grid) if masks else grid.pictures(generator), on_frame)
+    if still:
+        lines = list(zip(*columns, strict=True))
+        write_still(target, maskkit.enlarge(maskkit.stack_grid(lines), scale))
+        return
+    beside = np.hstack if rows == 1 else _above_each_other
+    film = (maskkit.enlarge(beside(column), scale) for column in columns)
+    maskkit.write_frames(target, film, fps, overwrite=overwrite, note=SYNTHETIC_NOTE)
+
+
+def layouts_between(generator: LoadedGenerator, a: str, b: str, frames: int) -> Tensor:
+    """Draw the layouts on the straight way from face `a` to face `b`, both included: int64 (frames, size, size)."""
+    start, end = (maskkit.read_layout(spec, generator.size) for spec in (a, b))
+    return layouts_of_points(generator, maskkit.interpolate(start, end, frames))
+
+
+def latents_between(generator: LoadedGenerator, seed: int, seed_to: int | None, steps: int, path: LatentPath) -> Tensor:
+    """Give latents (steps, n_z) from the one that `seed` draws to that of `seed_to`; all the same where it is None."""
+    start = generator.draw_z(1, seed)[0]
+    if seed_to is None:
+        return start.expand(steps, -1)
+    return interpolate_latents(start, generator.draw_z(1, seed_to)[0], steps, path)
+
+
+def _with_layouts(generator: LoadedGenerator, grid: Grid) -> Iterator[list[Picture]]:
+    layouts = layout_pictures(grid.s_idx, generator.scheme)
+    for layout, made in zip(layouts, grid.pictures(generator), strict=True):
+        yield [layout, *made]
+
+
+def _above_each_other(column: Sequence[Picture]) -> Picture:
+    return maskkit.stack_grid([[picture] for picture in column])
+
+
+def _told(columns: Iterator[list[Picture]], on_frame: OnFrame) -> Iterator[list[Picture]]:
+    for done, column in enumerate(columns, 1):
+        yield column
+        on_frame(done)

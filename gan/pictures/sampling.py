@@ -1,0 +1,139 @@
+"""Grids over layouts, latents and attributes from a trained generator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+import maskkit
+from gan.data.rows import RowsAtSize
+from gan.errors import InputError, explained
+from gan.pictures.labels import chosen_attributes, one_of_n
+from gan.pictures.tiles import (
+    Picture,
+    check_extent,
+    check_still,
+    generate_pictures,
+    layout_pictures,
+    to_pictures,
+    write_still,
+)
+from gan.runs.loading import LoadedGenerator, load_generator
+
+Columns = Literal["z", "c"]
+
+
+@dataclass
+class Layouts:
+    """Rows of a grid: layouts int64 (N, H, W), attributes float32 (N, n_c) or None, and N photos or none."""
+
+    s_idx: Tensor
+    c: Tensor | None
+    photos: list[Picture]
+
+
+@explained("sampling", "take fewer rows, fewer columns (--count) or a smaller scale")
+def sample(
+    run: str | Path,
+    out: str | Path,
+    *,
+    shards: str | Path | None = None,
+    layouts: Sequence[str] = (),
+    attributes: Sequence[str] | None = None,
+    rows: int = 4,
+    columns: int = 6,
+    vary: Columns = "z",
+    seed: int = 0,
+    scale: int = 1,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> Picture:
+    """Write a PNG grid and give it as uint8 RGB: photo, layout, then generated images.
+
+    A row is a layout: the first `rows` rows of `val` (`train` if there are none) in `shards`, by default the run's own;
+    or, if given, `layouts`, each a photo, a point file or a shard row `OUT/train-00000.h5#12`. Along a row `vary` "z"
+    draws `columns` latents; "c" keeps one and shows the row's attributes, then each attribute reversed in turn, or
+    each class in turn where an image has one of n (`loss.cls` softmax). `attributes` names those that are 1; by
+    default a row of the shards keeps its own, and others have none. Raises GanError or maskkit's errors.
+    """
+    if min(rows, columns, scale) < 1:
+        raise InputError(f"rows, columns and scale must be at least 1, not {rows}, {columns} and {scale}")
+    path = Path(out)
+    check_still(path, overwrite)
+    generator = load_generator(run, device)
+    chosen = choose_layouts(generator, layouts, shards, rows)
+    across = columns if vary == "z" else len(generator.attribute_names) + 1
+    check_extent(path, len(chosen.s_idx), across + 2, generator.size * scale)
+    lines = []
+    for i, layout in enumerate(layout_pictures(chosen.s_idx, generator.scheme)):
+        own = None if chosen.c is None else chosen.c[i]
+        z, c = _row(generator, own, attributes, vary, columns, seed)
+        made = generate_pictures(generator, z, c, chosen.s_idx[i].expand(len(z), -1, -1))
+        lines.append([*chosen.photos[i : i + 1], layout, *made])
+    picture = maskkit.enlarge(maskkit.stack_grid(lines), scale)
+    write_still(path, picture)
+    return picture
+
+
+def choose_layouts(generator: LoadedGenerator, specs: Sequence[str], shards: str | Path | None, count: int) -> Layouts:
+    """Give the layouts of `specs`; without any, those of the first `count` rows of the shards, with their photos.
+
+    The shards are the run's own by default; val, or train where val is empty. Raises InputError or maskkit's errors.
+    """
+    if specs:
+        return Layouts(draw_layouts(generator, specs), None, [])
+    folder = shards or generator.settings.data.shards
+    if not folder:
+        raise InputError("the generator does not know its shards; name their folder with --shards, or a --layout")
+    return _from_shards(generator, Path(folder), count)
+
+
+def draw_layouts(generator: LoadedGenerator, specs: Sequence[str]) -> Tensor:
+    """Draw the layouts of photos, point files or shard rows on the generator's grid: int64 (N, size, size)."""
+    return layouts_of_points(generator, np.stack([maskkit.read_layout(spec, generator.size) for spec in specs]))
+
+
+def layouts_of_points(generator: LoadedGenerator, points: ArrayLike) -> Tensor:
+    """Draw points (N, 68, 2) on the generator's grid: int64 (N, size, size). Raises InputError where none can be."""
+    if not generator.scheme.drawable:
+        raise InputError(
+            f"the run's scheme {generator.scheme.name} has no polygons, so no layout can be drawn from points; "
+            "take the layouts of its shards"
+        )
+    return torch.from_numpy(maskkit.rasterize(points, generator.size, generator.scheme, backend="numpy")).long()
+
+
+def _from_shards(generator: LoadedGenerator, shards: Path, count: int) -> Layouts:
+    if not shards.is_dir():
+        raise InputError(f"the run's shards are no longer at {shards}; name their folder with --shards, or a --layout")
+    val = RowsAtSize(shards, "val", generator.size)
+    rows = val if len(val) else RowsAtSize(shards, "train", generator.size)
+    names = rows.reader.attribute_names
+    if rows.reader.scheme != generator.scheme or names != generator.attribute_names:
+        raise InputError(
+            f"the shards {shards} have the scheme {rows.reader.scheme.name} and the attributes {names}, "
+            f"and the run was trained with {generator.scheme.name} and {generator.attribute_names}"
+        )
+    if not len(rows):
+        raise InputError(f"the shards {shards} hold no rows in val and train")
+    real = rows.read(range(min(count, len(rows))))
+    return Layouts(real.s_idx, real.c, to_pictures(real.x))
+
+
+def _row(
+    generator: LoadedGenerator, own: Tensor | None, asked: Sequence[str] | None, vary: Columns, columns: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Give z and c along a row."""
+    if vary == "c" and one_of_n(generator):
+        classes = torch.eye(len(generator.attribute_names))
+        return generator.draw_z(1, seed).expand(len(classes), -1), classes
+    c = own if own is not None and asked is None else chosen_attributes(generator, asked or ())
+    if vary == "z":
+        return generator.draw_z(columns, seed), c.expand(columns, -1)
+    flips = torch.cat([torch.zeros(1, len(c)), torch.eye(len(c))])
+    return generator.draw_z(1, seed).expand(len(flips), -1), (c - flips).abs()

@@ -1,0 +1,109 @@
+"""Exported generators: the weights of G alone in a safetensors file, described by one JSON text in its metadata."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from gan.data.rows import DataDescription
+from gan.errors import CheckpointError
+from gan.settings.run_settings import Settings, settings_from
+
+FORMAT_VERSION = 1
+# The only key: safetensors writes several in an order that changes from run to run.
+METADATA_KEY = "gan_generator"
+_KEYS = {"format_version", "step", "settings", "data", "versions", "note"}
+
+
+@dataclass(frozen=True)
+class About:
+    """What one must know of a trained generator beside its weights; `note` says what the rest cannot."""
+
+    settings: Settings
+    data: DataDescription
+    step: int
+    versions: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def to_json(self) -> str:
+        """Give the metadata of an exported file, without the folder of the shards, which is a private matter."""
+        content = {
+            "format_version": FORMAT_VERSION,
+            "step": self.step,
+            "settings": self.settings.model_dump(exclude={"data": {"shards"}}),
+            "data": self.data.to_dict(),
+            "versions": self.versions,
+            "note": self.note,
+        }
+        return json.dumps(content)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> Self:
+        """Undo `to_json`. Raises CheckpointError, SettingsError or maskkit's SchemeError with `source`."""
+        content = _checked(text, source)
+        settings = settings_from(content["settings"], source=source)
+        try:
+            data = DataDescription.from_dict(content["data"], source)
+        except OverflowError as error:  # JSON knows 1e999
+            raise CheckpointError(f"{source}: its description of the data is damaged ({error})") from error
+        # The size of an all-at-once generator shows in none of its weights, so nothing else would contradict it.
+        if data.size != settings.data.size:
+            raise CheckpointError(
+                f"{source}: its images have {data.size} pixels, and its settings say {settings.data.size}"
+            )
+        return cls(settings, data, content["step"], content["versions"], content["note"])
+
+
+def encode_generator(weights: dict[str, Tensor], about: About) -> bytes:
+    """Give the bytes of an exported file, the same for the same weights; they are stored as float32."""
+    tensors = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.items()}
+    return safetensors.torch.save(tensors, {METADATA_KEY: about.to_json()})
+
+
+def read_generator(path: Path) -> tuple[dict[str, Tensor], About]:
+    """Read an exported file: weights as float32 on the CPU, not yet compared with a network, and what they are.
+
+    Raises CheckpointError, SettingsError or maskkit's SchemeError naming the file.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+            if text is None:
+                raise CheckpointError(f"{path} holds no exported generator: its metadata lack the key {METADATA_KEY}")
+            about = About.from_json(text, str(path))
+            # Copied, or the weights would change with the file.
+            weights = {key: _as_float(path, key, file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{path} is cut short or no safetensors file ({error})") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    return weights, about
+
+
+def _as_float(path: Path, key: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        raise CheckpointError(f"{path}: the key {key} holds {str(tensor.dtype).removeprefix('torch.')}, not floats")
+    return tensor.to(torch.float32, copy=True)
+
+
+def _checked(text: str, source: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{source}: the metadata {METADATA_KEY} are not JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
+        version = content.get("format_version") if isinstance(content, dict) else None
+        raise CheckpointError(f"{source} has the format version {version!r}, and this program reads {FORMAT_VERSION}")
+    if foreign := set(content) ^ _KEYS:
+        key = min(foreign)
+        raise CheckpointError(f"{source}: the metadata's {key} is {'foreign' if key in content else 'missing'}")
+    for key, kind in {"step": int, "settings": dict, "data": dict, "versions": dict, "note": str}.items():
+        if not isinstance(content[key], kind):
+            found = type(content[key]).__name__
+            raise CheckpointError(f"{source}: the metadata's {key} is a {found}, not a {kind.__name__}")
+    return content

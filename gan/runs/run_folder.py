@@ -1,0 +1,160 @@
+"""The folder of a run: settings, environment, metrics, checkpoints and samples."""
+
+import json
+import logging
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan.computing.compute import Compute
+from gan.errors import RunError
+from gan.settings.run_settings import Settings, first_difference, load_settings, write_settings
+from maskkit.files.atomic import make_folder, write_atomically
+
+# These change nothing that is computed: where the data lies, how it is read, what is written and when.
+# log.evaluate_rows is not among them: scores on other rows would contend for being the best.
+FREE_ON_RESUME = (
+    "data.shards", "data.workers", "data.resident", "log.checkpoint_every", "log.sample_every", "log.sample_columns",
+    "log.sample_rows", "log.keep_checkpoints", "log.evaluate_every",
+    # These change rounding, as another processor or another number of threads does.
+    "compute.channels_last", "compute.fused", "compute.fakes_at_once", "compute.compile", "compute.graphs",
+)  # fmt: skip
+_CONFIG, _METRICS = "config.toml", "metrics.jsonl"
+
+log = logging.getLogger(__name__)
+
+
+def check_startable(run: Path) -> None:
+    """Check that a new run can have this folder. Raises RunError where it holds something."""
+    # A kill right at the start leaves no more than the partial file of the settings.
+    if run.exists() and (not run.is_dir() or any(path.name != f".{_CONFIG}.partial" for path in run.iterdir())):
+        raise RunError(f"{run} is there and not empty; take another name, or --resume to go on with the run in it")
+
+
+def prepare_folder(run: Path, settings: Settings) -> None:
+    """Make what is missing of a run's folder and note the settings in it. Raises maskkit's OutputError."""
+    make_folder(run)
+    write_settings(run / _CONFIG, settings)  # first: a folder without it can be neither started nor resumed
+    for folder in (run / "checkpoints", run / "samples"):
+        make_folder(folder)
+        for partial in folder.glob(".*.partial"):  # what a kill left
+            partial.unlink()
+
+
+def read_settings(run: Path) -> Settings:
+    """Read a run's config.toml. Raises RunError where there is no run, SettingsError."""
+    config = run / _CONFIG
+    if not config.is_file():
+        raise RunError(f"{run} is not the folder of a run: there is no {config.name} in it")
+    return load_settings(config)
+
+
+def check_resumable(source: Path, stored: Settings, settings: Settings) -> None:
+    """Check that a run can go on with these settings instead of those stored in `source`: its folder or a checkpoint.
+
+    Raises RunError naming the first key that differs and is not free.
+    """
+    if difference := first_difference(settings, stored, ignore=FREE_ON_RESUME):
+        key, asked, kept = difference
+        raise RunError(
+            f"{source} was made with {key} = {kept!r}, and {asked!r} is asked for; "
+            "resume with the run's own settings, or start another run"
+        )
+
+
+def note_environment(run: Path, step: int, compute: Compute, switches: str) -> None:
+    """Append what this start runs on to environment.json, a list with an entry for each start and resume.
+
+    `switches` names those of `[compute]` that are on.
+    """
+    path = run / "environment.json"
+    try:
+        starts = json.loads(_content(path) or b"[]")
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({error}); delete it to go on") from error
+    if not isinstance(starts, list):
+        raise RunError(f"{path} is damaged (it holds no list); delete it to go on")
+    device = compute.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    starts.append(
+        {
+            "from_step": step,
+            "device": str(device),
+            "device_name": name,
+            "processes": compute.processes,
+            "threads": torch.get_num_threads(),
+            "switches": switches,
+            "versions": library_versions(),
+        }
+    )
+    text = json.dumps(starts, indent=1) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def library_versions() -> dict[str, str]:
+    """Give the versions of what decides a result."""
+    libraries = {name: version(name) for name in ("maskkit", "numpy", "torch")}
+    return {"python": platform.python_version(), **libraries}
+
+
+class Metrics:
+    """metrics.jsonl: one JSON object for each step, contents free of clocks so that equal runs have equal files.
+
+    Raises RunError where it cannot be read.
+    """
+
+    def __init__(self, run: Path, step: int) -> None:
+        """Open for appending after `step`; lines of later steps, which no checkpoint knows of, are cut off."""
+        self.path = run / _METRICS
+        kept = [line for line in _lines(self.path) if 0 < _step_of(line) <= step]
+        if len(kept) < step:
+            log.warning(
+                "%s holds %d of the %d steps of the checkpoint; the others stay lost", self.path, len(kept), step
+            )
+        write_atomically(self.path, lambda file: file.writelines(kept))
+        self._file = self.path.open("a", encoding="utf-8")
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Append one step."""
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()  # a watcher sees each step, and a kill loses none
+
+    def sync(self) -> None:
+        """Make the steps so far survive a power cut."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def steps_noted(run: Path) -> int:
+    """Give the last step that a run's metrics know of, 0 where they know none. Raises RunError if unreadable."""
+    return max(map(_step_of, _lines(run / _METRICS)), default=0)
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Give the whole lines of a file, none where it is missing."""
+    return [line for line in _content(path).splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror or error}); move it away to go on") from error
+
+
+def _step_of(line: bytes) -> int:
+    """Give the step that a line of metrics.jsonl is about, 0 if it cannot be read."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return 0

@@ -1,0 +1,149 @@
+"""A rehearsal: what a run would be, and what it would cost, by a few real steps that leave nothing behind."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from gan.computing.compute import Compute
+from gan.computing.device import most_memory
+from gan.computing.graphs import WARM_UP
+from gan.computing.processes import computing
+from gan.computing.spawning import Stop
+from gan.errors import explained
+from gan.settings.run_settings import Settings, settings_text
+from gan.training.fit import WAY_OUT, Request, check_share, set_up
+
+STEPS = 2  # the first one also makes room; the last tells the time
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run would be. `seconds_per_step` and `memory` (bytes, of one process) are measured in `rehearsed` steps.
+
+    Evaluation, pictures, checkpoints and what comes before the first step are not in them. `switches` names those of
+    `[compute]` that are on.
+    """
+
+    settings: Settings
+    data: str
+    step: int
+    last_step: int
+    epochs: float
+    device: str
+    processes: int
+    switches: str
+    parameters: dict[str, int]
+    rehearsed: int
+    seconds_per_step: float
+    memory: int
+    checkpoint_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """How long the steps to go would take."""
+        return (self.last_step - self.step) * self.seconds_per_step
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain types."""
+        return {**vars(self), "settings": self.settings.model_dump(), "seconds": self.seconds}
+
+    def to_text(self) -> str:
+        """Say it in lines, the settings as TOML first."""
+        parameters = ", ".join(f"{name} {count:,}" for name, count in self.parameters.items())
+        log = self.settings.log
+        kept = log.keep_checkpoints + bool(log.evaluate_every)
+        before = self.settings.segmentor.pretraining
+        return "\n".join(
+            [
+                settings_text(self.settings),
+                f"data        {self.data}",
+                f"steps       {self.last_step - self.step} to go, up to {self.last_step}: {self.epochs:.2f} epochs",
+                *([f"before      {before} batches for the segmentor alone"] if before and not self.step else []),
+                f"parameters  {parameters}",
+                f"device      {self.device}, processes: {self.processes}, precision {self.settings.compute.precision}",
+                f"switches    {self.switches}",
+                f"memory      {self.memory / 1e9:.2f} GB in each process, measured in {self.rehearsed} steps",
+                f"time        {_duration(self.seconds)}, by {self.seconds_per_step:.3g} s for the last of them",
+                f"disk        {self.checkpoint_bytes * kept / 1e9:.2f} GB for {kept} checkpoints",
+                "nothing was written",
+            ]
+        )
+
+
+@explained("the dry run", WAY_OUT)
+def dry_run(
+    shards: str | Path,
+    out: str | Path,
+    settings: Settings,
+    *,
+    steps: int | None = None,
+    epochs: int | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    devices: int | None = None,
+) -> DryRun:
+    """Do a few steps of what `fit` would do with these arguments; tell what it would be. Raises what `fit` raises."""
+    request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
+    check_share(settings, devices or 1)
+    with computing(device, devices, settings.compute.precision, partial(_follow, request)) as compute:
+        return _rehearse(compute, request)
+
+
+def _follow(request: Request, compute: Compute, stop: Stop) -> None:
+    with explained("the dry run", WAY_OUT):
+        _rehearse(compute, request)
+
+
+def _rehearse(compute: Compute, request: Request) -> DryRun:
+    job = set_up(compute, request)
+    trainer, step = job.trainer, job.trainer.step
+    job.load(lambda done, total: None)
+    stream, seconds = job.stream(), 0.0
+    # A graph is recorded after some rounds without it, and then first replayed.
+    steps = WARM_UP + 2 if trainer.system.switches.graphs else STEPS
+    for _ in range(steps):
+        start = time.monotonic()
+        trainer.advance(stream)
+        seconds = time.monotonic() - start
+    networks = {name: network.state_dict() for name, network in trainer.system.networks.items()}
+    averages = {name: average.weights for name, average in trainer.averages.items()}
+    moments = [
+        tensor
+        for optimiser in trainer.system.optimisers.values()
+        for state in optimiser.state_dict()["state"].values()
+        for tensor in state.values()
+    ]
+    return DryRun(
+        settings=trainer.settings,
+        data=job.rows.description.summary(),
+        step=step,
+        last_step=job.last,
+        epochs=(job.last - step) * trainer.settings.schedule.n_repeat / job.plan.batches_per_epoch,
+        device=str(compute.device),
+        processes=compute.processes,
+        switches=trainer.system.switches.to_text(),
+        rehearsed=steps,
+        parameters={name: _count(weights) for name, weights in networks.items()},
+        seconds_per_step=seconds,
+        memory=most_memory(compute.device),
+        checkpoint_bytes=sum(map(_bytes, [*networks.values(), *averages.values()]))
+        + sum(tensor.nbytes for tensor in moments),
+    )
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
+
+
+def _count(weights: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() for tensor in weights.values())
+
+
+def _bytes(weights: Mapping[str, Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in weights.values())

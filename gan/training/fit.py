@@ -1,0 +1,243 @@
+"""The training loop: batches in, steps counted, learning rates, logs, pictures, checkpoints; it knows no loss."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gan.computing.compute import Compute
+from gan.computing.device import most_memory
+from gan.computing.processes import computing
+from gan.computing.spawning import Stop
+from gan.data.batches import Rows, batches
+from gan.data.resident import ResidentRows, make_resident
+from gan.data.rows import Batch, BatchOrder, DataDescription, RowsAtSize
+from gan.errors import NotFiniteError, RunError, SettingsError, explained
+from gan.runs.checkpoint import Checkpoint, best_path, checkpoint_path, checkpoint_paths, load_newest
+from gan.runs.run_folder import check_resumable, check_startable, read_settings, steps_noted
+from gan.settings.run_settings import Settings
+from gan.training.artifacts import Record, check_recordable
+from gan.training.progress import Trainer
+from gan.training.schedule import Plan
+
+WAY_OUT = "take a smaller schedule.batch, data.size or width, or fewer data.workers; what was saved can be resumed"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One finished step: its number and the last one asked for, its epoch, its losses.
+
+    Also the real images used so far, and the most memory in use, in bytes: of the process, or on its CUDA device.
+    """
+
+    step: int
+    last_step: int
+    epoch: int
+    losses: dict[str, float]
+    images: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a call of `fit` ended: after `step` of `last_step` steps, `stopped` if it was asked to.
+
+    `checkpoint` is None where it was stopped before the first step could be prepared.
+    """
+
+    run: Path
+    step: int
+    last_step: int
+    stopped: bool
+    checkpoint: Path | None
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `fit` is asked for; every process gets it."""
+
+    shards: Path
+    run: Path
+    settings: Settings
+    steps: int | None = None
+    epochs: int | None = None
+    resume: bool = False
+
+
+@dataclass
+class Job:
+    """A request on its data: rows, plan, last step, and a trainer that stands where the run does.
+
+    `source` is where batches come from: the rows, or the room for all of them on the device, which `load` fills.
+    """
+
+    rows: RowsAtSize
+    source: Rows
+    plan: Plan
+    last: int
+    trainer: Trainer
+    fresh: bool
+
+    def load(self, on_rows: Callable[[int, int], None]) -> None:
+        """Read all rows if they are to lie on the device; `on_rows` gets the rows done and their number."""
+        if isinstance(self.source, ResidentRows):
+            self.source.load(self.trainer.settings.data.workers, on_rows)
+
+    def stream(self) -> Iterator[Batch]:
+        """Give batches from where the trainer stands, on its device."""
+        settings, device = self.trainer.settings, self.trainer.compute.device
+        order = BatchOrder(len(self.rows), settings.schedule.batch, settings.seed, start=self.trainer.batches_used)
+        return batches(self.source, order, settings.data.workers, device)
+
+
+class _StoppedEarly(Exception):  # noqa: N818
+    """Stopped while rows were loaded or the system was prepared, of which nothing can be kept."""
+
+
+@explained("training", WAY_OUT)
+def fit(
+    shards: str | Path,
+    out: str | Path,
+    settings: Settings,
+    *,
+    steps: int | None = None,
+    epochs: int | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    devices: int | None = None,
+    stop: Stop | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
+    on_prepare: Callable[[int, int], None] | None = None,
+) -> FitResult:
+    """Train on the `train` rows of `shards` and leave a run folder in `out`.
+
+    `steps` or `epochs` say up to where, in total; without them, to the horizon `schedule.epochs`. `resume` goes on
+    from the newest checkpoint, on a CPU bit for bit as if never stopped. `devices` processes share each batch (one by
+    default; under torchrun, those it has started). `stop` is asked before each step; a true answer saves a checkpoint
+    and returns. `on_step` hears of each step and `on_prepare` of what comes before the first, which is reading resident
+    rows and preparing a frozen segmentor: how much is done, of how much; both in the first process alone. Raises
+    GanError or maskkit's errors with a sentence.
+    """
+    request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
+    check_share(settings, devices or 1)
+    with computing(device, devices, settings.compute.precision, partial(_follow, request)) as compute:
+        return train(compute, request, stop, on_step, on_prepare)
+
+
+def set_up(compute: Compute, request: Request) -> Job:
+    """Read what the request names and build the trainer, in every process; nothing is written."""
+    check_share(request.settings, compute.processes)
+    settings = request.settings.with_shards(request.shards.resolve())
+    rows = RowsAtSize(request.shards, "train", settings.data.size, settings)
+    order = BatchOrder(len(rows), settings.schedule.batch, settings.seed)
+    plan = Plan(settings.schedule, order.batches_per_epoch)
+    last = plan.last_step(request.steps, request.epochs)
+    found = compute.from_first(lambda: _find_start(request, rows.description, last))
+    compute.in_first(lambda: check_recordable(rows, settings, compute))
+    trainer = Trainer(settings, rows.description, plan, compute)
+    if found:
+        trainer.restore(found)
+    return Job(rows, make_resident(rows, compute) or rows, plan, last, trainer, fresh=found is None)
+
+
+def check_share(settings: Settings, processes: int) -> None:
+    """Check that every process gets as many rows of a batch as the others. Raises SettingsError."""
+    batch = settings.schedule.batch
+    if batch % processes:
+        raise SettingsError(
+            f"schedule.batch = {batch} is the whole batch and cannot be divided evenly among {processes} processes; "
+            f"take a multiple of {processes}, or another number of devices"
+        )
+
+
+def train(
+    compute: Compute,
+    request: Request,
+    stop: Stop | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
+    on_prepare: Callable[[int, int], None] | None = None,
+) -> FitResult:
+    """Do what `fit` does, in one of the processes that do it together."""
+
+    def asked_to_stop() -> bool:
+        return compute.any(stop is not None and stop())
+
+    def note_preparing(done: int, total: int) -> None:
+        if on_prepare and compute.first:
+            on_prepare(done, total)
+        if asked_to_stop():
+            raise _StoppedEarly
+
+    job = set_up(compute, request)
+    trainer, losses, stopped = job.trainer, dict[str, float](), False
+    compute.any(False)  # no folder before every process has come so far
+    with closing(Record(request.run, job.rows, trainer, saved_step=None if job.fresh else trainer.step)) as record:
+        try:
+            job.load(note_preparing)
+            if job.fresh and trainer.prepare(job.source, note_preparing):
+                record.save()
+        except _StoppedEarly:
+            kept = None if job.fresh else checkpoint_path(request.run, trainer.step)
+            return FitResult(request.run, trainer.step, job.last, True, kept, {})
+        stream = job.stream()
+        while trainer.step < job.last and not (stopped := asked_to_stop()):
+            epoch, rates = job.plan.epoch(trainer.step), trainer.rates()
+            try:
+                losses = trainer.advance(stream)
+            except NotFiniteError as error:
+                raise record.explain(error) from None
+            record.note(epoch, rates, losses, last=trainer.step == job.last)
+            if on_step and compute.first:
+                images = trainer.batches_used * trainer.settings.schedule.batch
+                on_step(StepReport(trainer.step, job.last, epoch, losses, images, most_memory(compute.device)))
+        record.save()
+    return FitResult(request.run, trainer.step, job.last, stopped, checkpoint_path(request.run, trainer.step), losses)
+
+
+def _follow(request: Request, compute: Compute, stop: Stop) -> None:
+    with explained("training", WAY_OUT):
+        train(compute, request, stop)
+
+
+def _find_start(request: Request, data: DataDescription, last: int) -> Checkpoint | None:
+    """Check that a run can start or go on in its folder; give its newest checkpoint, if it got so far."""
+    run = request.run
+    if not request.resume:
+        check_startable(run)
+        return None
+    stored = read_settings(run)
+    check_resumable(run, stored, request.settings)
+    if not checkpoint_paths(run):
+        _check_nothing_lost(run, stored.log.checkpoint_every)
+        return None
+    found = load_newest(run)
+    check_resumable(found.path, found.settings, request.settings)
+    if found.data.summary() != data.summary() or found.data.scheme != data.scheme:
+        raise RunError(f"{run} was trained on other data: {found.data.summary()}; the shards hold {data.summary()}")
+    if found.data.rows_sha256 not in ("", data.rows_sha256):  # checkpoints of old do not say
+        raise RunError(
+            f"{run} was trained on other photos: the {data.rows} train rows of {request.shards} are not those that "
+            f"{found.path.name} has learned from; name the run's own shards, wherever they lie, or start another run"
+        )
+    if found.step > last:
+        raise RunError(f"{run} has already made {found.step} steps, more than the {last} asked for")
+    return found
+
+
+def _check_nothing_lost(run: Path, checkpoint_every: int) -> None:
+    """Check that a run without checkpoints ended before its first was due, so that it can begin again."""
+    steps = steps_noted(run)
+    if steps > checkpoint_every:
+        best = best_path(run)
+        copy = f"copy {best.name} to step-N.pt, N being its step, " if best.exists() else "put one back "
+        raise RunError(
+            f"{run} has made {steps} steps and holds no checkpoint in {best.parent.name} to go on from; {copy}"
+            "or start another run"
+        )
+    if steps:
+        log.warning("%s has made %d steps and holds no checkpoint; it begins again", run, steps)

@@ -1,0 +1,40 @@
+"""Steps, epochs and learning rates, against the table of the paper's release."""
+
+import pytest
+
+from gan.errors import SettingsError
+from gan.settings.run_settings import load_preset
+from gan.training.schedule import Plan
+
+
+def plan(batches_per_epoch: int, *overrides: str) -> Plan:
+    return Plan(load_preset("paper", overrides).schedule, batches_per_epoch)
+
+
+def test_rates_fall_as_in_the_release() -> None:
+    """After epoch e (from 0) with e + 1 > epochs - decay the release takes off lr0 / decay."""
+    epochs, decay, rate, expected = 20, 10, 1.0, []
+    for epoch in range(epochs):
+        expected.append(rate)
+        if epoch + 1 > epochs - decay:
+            rate -= 1 / decay
+    found = plan(15)  # 3 steps an epoch
+    assert [found.rate(3 * epoch) for epoch in range(epochs)] == pytest.approx(expected)
+    assert [found.epoch(step) for step in range(7)] == [0, 0, 0, 1, 1, 1, 2]
+
+
+def test_constant_rates_have_no_end() -> None:
+    found = plan(15, "schedule.decay_epochs=0")
+    assert found.rate(10**6) == 1 and found.last_step(10**6, None) == 10**6
+
+
+def test_epochs_are_seen_whole() -> None:
+    found = plan(7)
+    assert found.last_step(None, 1) == 2 and found.last_step(None, 5) == 7 and found.last_step(None, None) == 28
+    assert all(found.rate(step) > 0 for step in range(28))
+
+
+@pytest.mark.parametrize(("steps", "epochs", "said"), [(29, None, "beyond"), (1, 1, "not by both"), (0, None, "not 0")])
+def test_refusals(steps: int | None, epochs: int | None, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        plan(7).last_step(steps, epochs)
