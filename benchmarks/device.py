@@ -35,9 +35,11 @@ from gan.computing.compute import Compute
 from gan.computing.device import choose_device, most_memory
 from gan.computing.memory import freed_memory_kept
 from gan.data.batches import batches
+from gan.data.order import BatchOrder
 from gan.data.resident import make_resident
-from gan.data.rows import Batch, BatchOrder, RowsAtSize
-from gan.settings.run_settings import Settings, load_preset
+from gan.data.rows import Batch, training_rows
+from gan.runs.presets import load_preset
+from gan.settings.run_settings import RunSettings
 from gan.systems.scgan import SCGAN, Losses
 from maskkit.files.atomic import write_atomically
 
@@ -112,14 +114,14 @@ class Bench:
         self.rates = {name: self._matrix_rate(name) for name in ("32", "tf32", "bf16")}
         self.flops = 0  # of a round with every switch off
 
-    def settings(self, way: Way) -> Settings:
+    def settings(self, way: Way) -> RunSettings:
         """The settings of a way."""
         return load_preset("paper", [*self.sizes, *way.overrides])
 
     def rounds_of(self, way: Way) -> Callable[[], Losses]:
         """The rounds of a way from fresh weights: each call does the next one, reading what it needs."""
         settings = self.settings(way)
-        rows = RowsAtSize(self.shards, "train", settings.data.size, settings)
+        rows = training_rows(self.shards, settings)
         compute = Compute(self.device, settings.compute.precision)
         system = SCGAN(settings, rows.description, compute)
         order = BatchOrder(len(rows), settings.schedule.batch, settings.seed)
@@ -127,7 +129,7 @@ class Bench:
         if way.name == LITERAL:
             literal, items = Literal(system), literal_batches(rows, order)
             return lambda: literal_round(literal, items, noise)
-        resident = make_resident(rows, compute)
+        resident = make_resident(rows, settings.data.resident, compute)
         if resident is not None:
             resident.load(0, lambda done, total: None)
         stream: Iterator[Batch] = batches(resident or rows, order, 0, self.device)

@@ -17,12 +17,14 @@ from benchmarks.measuring import Road
 from gan.computing.compute import Compute
 from gan.computing.memory import freed_memory_kept
 from gan.data.batches import batches
-from gan.data.rows import Batch, NumberedRows, RowsAtSize, one_hot
+from gan.data.order import NumberedRows
+from gan.data.rows import Batch, RowsAtSize, one_hot, training_rows
 from gan.nets import losses
 from gan.pictures.tiles import generate_pictures
 from gan.runs.generator_file import About, encode_generator
 from gan.runs.loading import load_generator
-from gan.settings.run_settings import Settings, load_preset
+from gan.runs.presets import load_preset
+from gan.settings.run_settings import RunSettings
 from gan.systems.scgan import SCGAN
 
 SIDE = 1024  # of the square matrices whose products are the networks' floor
@@ -35,15 +37,15 @@ class Bench:
     def __init__(self, shards: Path, device: torch.device, overrides: Sequence[str] = ()) -> None:
         self.shards, self.device, self.overrides = shards, device, tuple(overrides)
 
-    def settings(self, preset: str, *overrides: str) -> Settings:
+    def settings(self, preset: str, *overrides: str) -> RunSettings:
         """A preset's settings with those of the bench, and then those of a road."""
         return load_preset(preset, [*self.overrides, *overrides])
 
-    def rows(self, settings: Settings) -> RowsAtSize:
+    def rows(self, settings: RunSettings) -> RowsAtSize:
         """The rows at the size of the settings."""
-        return RowsAtSize(self.shards, "train", settings.data.size, settings)
+        return training_rows(self.shards, settings)
 
-    def system(self, settings: Settings) -> tuple[SCGAN, Batch]:
+    def system(self, settings: RunSettings) -> tuple[SCGAN, Batch]:
         """A fresh system, and a batch of real faces on its device."""
         rows = self.rows(settings)
         system = SCGAN(settings, rows.description, Compute(self.device, settings.compute.precision))
@@ -77,7 +79,7 @@ def loader_roads(bench: Bench) -> Iterator[Road]:
     job = trainer_on(bench.shards, "tiny", bench.device, ["data.resident=no", *bench.overrides])
     loaded = job.stream()
     held = repeat(next(loaded))
-    photos = 2 * job.trainer.settings.schedule.batch * job.trainer.settings.schedule.n_repeat
+    photos = 2 * job.progress.settings.schedule.batch * job.progress.settings.schedule.n_repeat
     yield bench.road("training tiny from the loader", photos,
                      lambda: train(job, loaded, 2),
                      lambda: train(job, held, 2), "one batch held in memory")  # fmt: skip
@@ -100,7 +102,7 @@ def network_roads(bench: Bench, batch: int) -> Iterator[Road]:
 def critic_road(bench: Bench, batch: int) -> Iterator[Road]:
     """The gradient penalty with its backward: the slope written out against differentiating twice."""
     system, real = bench.system(bench.settings("paper", f"schedule.batch={batch}"))
-    critic, x_hat = system.D, real.x
+    critic, x_hat = system.networks["D"], real.x
 
     def written_out() -> None:
         torch.autograd.backward(losses.slope_penalty(critic.slope(x_hat)))
@@ -132,7 +134,7 @@ def picture_roads(bench: Bench, folder: Path) -> Iterator[Road]:
     """An exported generator of `tiny` to pictures and to a film, against its bare forwards."""
     system, real = bench.system(bench.settings("tiny", f"schedule.batch={FRAMES}"))
     file = folder / "generator.safetensors"
-    file.write_bytes(encode_generator(system.G.state_dict(), About(system.settings, system.data, 0)))
+    file.write_bytes(encode_generator(system.networks["G"].state_dict(), About(system.settings, system.data, 0)))
     generator = load_generator(file, str(bench.device))
     z = generator.draw_z(FRAMES, 0)
     s = one_hot(real.s_idx, system.data.n_s)

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from gan.computing.compute import Compute
-from gan.data.rows import Batch, BatchOrder, RowsAtSize, one_hot
+from gan.data.order import BatchOrder
+from gan.data.rows import Batch, RowsAtSize, one_hot
 from gan.nets import losses
-from gan.nets.networks import Halving, ResidualUp
+from gan.nets.blocks import ResidualUp
+from gan.nets.critics import Halving
 from gan.systems.scgan import SCGAN, Losses
 
 

@@ -19,9 +19,10 @@ import torch
 from gan.computing.compute import Compute
 from gan.computing.device import choose_device
 from gan.data.batches import Rows, batches
+from gan.data.order import BatchOrder
 from gan.data.resident import ResidentRows
-from gan.data.rows import Batch, BatchOrder, RowsAtSize
-from gan.settings.run_settings import load_preset
+from gan.data.rows import Batch, training_rows
+from gan.runs.presets import load_preset
 from gan.training.fit import Job, Request, set_up
 
 ALTERED = ("augmentation.mirror=true", "augmentation.layouts=0.5")
@@ -57,10 +58,10 @@ def trainer_on(shards: Path, preset: str, device: torch.device, overrides: Seque
 
 def train(job: Job, stream: Iterator[Batch], rounds: int) -> Stretch:
     """Train some rounds and give the rate."""
-    clock, processor, before = time.perf_counter(), time.process_time(), job.trainer.batches_used
+    clock, processor, before = time.perf_counter(), time.process_time(), job.progress.batches_used
     for _ in range(rounds):
-        job.trainer.advance(stream)  # ends when the device is done
-    images = (job.trainer.batches_used - before) * job.trainer.settings.schedule.batch
+        job.progress.advance(stream)  # ends when the device is done
+    images = (job.progress.batches_used - before) * job.progress.settings.schedule.batch
     return Stretch(images / (time.perf_counter() - clock), images / (time.process_time() - processor))
 
 
@@ -101,7 +102,7 @@ def main() -> None:
     for preset, rate in needed.items():
         for name, overrides in (("", ()), (", mirrored, half fresh", ALTERED)):
             settings = load_preset(preset, overrides)
-            rows = RowsAtSize(chosen.shards, "train", settings.data.size, settings)
+            rows = training_rows(chosen.shards, settings)
             resident = ResidentRows(rows, device)
             resident.load(0, lambda done, total: None)
             rates = [loading_rate(rows, workers, device) for workers in chosen.workers]

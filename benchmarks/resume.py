@@ -18,7 +18,7 @@ import click
 import torch
 
 from gan.runs.checkpoint import checkpoint_paths, load_newest
-from gan.settings.run_settings import Settings, write_settings
+from gan.settings.run_settings import RunSettings, write_settings
 from gan.training.fit import fit
 from tests.drawn import write_drawn_shards
 from tests.gan.resuming import CASES, ONE_OF, difference, settings_of
@@ -47,7 +47,7 @@ def main(steps: int, kills: int, whole: bool, only: tuple[str, ...], seed: int) 
         print(f"{'case':34} {'steps':>13} {'result':28} seconds", flush=True)
         for number, case in enumerate(only or CASES):
             settings = settings_of(case, *LONG)
-            used = one_of if settings.loss.cls == "softmax" else shards
+            used = one_of if settings.attribute_kind == "softmax" else shards
             same &= resume(case, settings, used, folder / f"case-{number}", steps)
         if whole:
             many = write_drawn_shards(folder / "many", {"train": 240, "val": 8})
@@ -58,7 +58,7 @@ def main(steps: int, kills: int, whole: bool, only: tuple[str, ...], seed: int) 
     sys.exit(not same)
 
 
-def resume(case: str, settings: Settings, shards: Path, folder: Path, steps: int) -> bool:
+def resume(case: str, settings: RunSettings, shards: Path, folder: Path, steps: int) -> bool:
     """Compare a run with one that is stopped half-way."""
     start, half = time.monotonic(), steps // 2
     fit(shards, folder / "a", settings, steps=steps, device="cpu")
@@ -68,7 +68,7 @@ def resume(case: str, settings: Settings, shards: Path, folder: Path, steps: int
     return say(case, f"{steps} = {half} + {steps - half}", found, start)
 
 
-def kill(settings: Settings, shards: Path, folder: Path, kills: int, rng: random.Random) -> bool:
+def kill(settings: RunSettings, shards: Path, folder: Path, kills: int, rng: random.Random) -> bool:
     """Compare a run with one of the command `gan fit` that is killed again and again, at any moment."""
     start, run = time.monotonic(), folder / "b"
     folder.mkdir()

@@ -10,14 +10,16 @@ from cli.gan_figures import figure
 from cli.gan_fit import fit
 from cli.gan_measures import evaluate
 from cli.gan_pictures import render, sample
+from cli.gan_systems import systems
 from cli.shared import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def group() -> None:
-    """Train an SCGAN on shards made by maskkit, and make pictures and sequences with it."""
+    """Train SCGAN, or a system beside it, on shards made by maskkit, and make pictures and sequences with it."""
 
 
+group.add_command(systems)
 group.add_command(fit)
 group.add_command(sample)
 group.add_command(render)

@@ -11,8 +11,8 @@ from cli.shared import print_json
 
 if TYPE_CHECKING:
     from gan.figures.label_panels import LatentPer
+    from gan.pictures.latents import LatentPath
     from gan.pictures.tiles import Picture
-    from gan.systems.latents import LatentPath
 
 RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 SHARDS = click.option(

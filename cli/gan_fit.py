@@ -15,12 +15,15 @@ import click
 
 from cli.gan_options import DEVICE, JSON
 from cli.shared import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, Advance, Terminated, print_json, progress
-from gan.names import PRECISIONS, PRESETS, SYSTEM_NAMES
+from gan.names import PRECISIONS
+from gan.systems import SYSTEMS, preset_names
 
 if TYPE_CHECKING:
-    from gan.settings.run_settings import Settings
+    from gan.settings.run_settings import RunSettings
     from gan.training.dry_run import DryRun
     from gan.training.fit import FitResult, StepReport
+
+PRESETS = list(dict.fromkeys(name for system in SYSTEMS for name in preset_names(system)))  # not each has all
 
 # torchrun passes a signal on to processes which the terminal may have told already; that is one wish, not two. And it
 # ends all processes when one has ended without success, when the one that speaks may not have spoken yet.
@@ -30,7 +33,7 @@ SAME_SIGNAL_SECONDS = LAST_WORDS_SECONDS = 1.0
 @click.command()
 @click.argument("shards", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--system", type=click.Choice(SYSTEM_NAMES), help="What to train; by default what the settings name.")
+@click.option("--system", type=click.Choice(list(SYSTEMS)), help="What to train; scgan, or what --config names.")
 @click.option("--preset", type=click.Choice(PRESETS), help="Settings to start from; paper by default.")
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings that replace the preset's.")
 @click.option("--epochs", type=click.IntRange(1), help="Train up to so many epochs in total.")
@@ -69,11 +72,9 @@ def fit(
     from gan.errors import RefusedByFirstError
 
     fit_run, rehearse = gan.fit, gan.dry_run  # before anything else, so that a missing torch is a sentence
-    if system is not None:
-        overrides = (f"system={system}", *overrides)
     if precision is not None:
         overrides = (*overrides, f"compute.precision={precision}")
-    settings = _settings(out, preset, config, resume, overrides)
+    settings = _settings(out, system, preset, config, resume, overrides)
     request: dict[str, Any] = {
         "steps": steps, "epochs": epochs, "resume": resume, "device": device, "devices": devices,
     }  # fmt: skip
@@ -159,8 +160,8 @@ def stop_on_signal() -> Iterator[list[int]]:
 
 
 def _settings(
-    out: Path, preset: str | None, config: Path | None, resume: bool, overrides: tuple[str, ...]
-) -> "Settings":
+    out: Path, system: str | None, preset: str | None, config: Path | None, resume: bool, overrides: tuple[str, ...]
+) -> "RunSettings":
     import gan
 
     if resume and preset is None and config is None:
@@ -169,8 +170,8 @@ def _settings(
         read_settings(out)  # says so where there is no run
         config = out / "config.toml"
     if config is not None:
-        return gan.load_settings(config, preset or "paper", overrides)
-    return gan.load_preset(preset or "paper", overrides)
+        return gan.load_settings(config, preset or "paper", overrides, system=system)
+    return gan.load_preset(preset or "paper", overrides, system=system or "scgan")
 
 
 def _preparation(stack: ExitStack) -> Callable[[int, int], None]:

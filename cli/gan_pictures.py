@@ -9,7 +9,7 @@ from cli.gan_options import DEVICE, JSON, OUTPUT, OVERWRITE, RUN, SCALE, SEED, s
 from cli.shared import print_json, progress
 
 if TYPE_CHECKING:
-    from gan.systems.latents import LatentPath
+    from gan.pictures.latents import LatentPath
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Training an SCGAN on shards, and pictures and sequences from it.
+"""Training SCGAN and the systems beside it on shards, and pictures, sequences and figures from them.
 
 The names below are loaded when first used, so that `import gan` costs no torch.
 """
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from gan.pictures.sampling import sample
     from gan.runs.export import export_generator
     from gan.runs.loading import load_generator
+    from gan.runs.presets import load_preset, load_settings
     from gan.runs.release_weights import load_release
-    from gan.settings.run_settings import Settings, load_preset, load_settings
+    from gan.runs.systems_list import list_systems
+    from gan.settings.run_settings import Settings
     from gan.training.dry_run import dry_run
     from gan.training.fit import fit
 
@@ -27,6 +29,7 @@ __all__ = [
     "evaluate_run",
     "export_generator",
     "fit",
+    "list_systems",
     "load_generator",
     "load_preset",
     "load_release",
@@ -42,10 +45,11 @@ _HOMES = {
     "evaluate_run": "evaluation.measures",
     "export_generator": "runs.export",
     "fit": "training.fit",
+    "list_systems": "runs.systems_list",
     "load_generator": "runs.loading",
-    "load_preset": "settings.run_settings",
+    "load_preset": "runs.presets",
     "load_release": "runs.release_weights",
-    "load_settings": "settings.run_settings",
+    "load_settings": "runs.presets",
     "render": "pictures.rendering",
     "sample": "pictures.sampling",
 }

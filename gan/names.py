@@ -2,11 +2,8 @@
 
 from typing import Literal, get_args
 
-SystemName = Literal["scgan"]
-SYSTEM_NAMES: tuple[SystemName, ...] = get_args(SystemName)
 Precision = Literal["32", "tf32", "bf16", "64"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Switch = Literal["auto", "on", "off"]
-PRESETS = ("paper", "release", "best", "tiny")
 Measure = Literal["consistency", "landmarks", "attributes", "features", "diversity", "decoupling"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)

@@ -8,7 +8,7 @@ import torch
 
 from gan.computing.compute import Compute
 from gan.computing.device import free_memory
-from gan.settings.run_settings import Settings
+from gan.settings.sections import ComputeSettings
 
 log = logging.getLogger(__name__)
 
@@ -32,40 +32,37 @@ class Switches:
         return ", ".join(field.name for field in fields(self) if getattr(self, field.name)) or "none"
 
 
-def choose_switches(settings: Settings, compute: Compute) -> Switches:
+def choose_switches(chosen: ComputeSettings, compute: Compute, bytes_of_fakes: int | None) -> Switches:
     """Set the switches as `[compute]` says, and those on "auto" as is best here.
 
-    One that is asked for by name and cannot be had stays off, with a warning in the log that says why.
+    `bytes_of_fakes` is the memory that a round's resting fakes take in one forward, None where they cannot go together.
+    A switch that is asked for by name and cannot be had stays off, with a warning in the log that says why.
     """
-    chosen, precision, cuda = settings.compute, compute.precision, compute.device.type == "cuda"
+    precision, cuda = compute.precision, compute.device.type == "cuda"
     if precision == "tf32" and compute.first and (reason := _why_no_tf32(compute)):
         log.warning("compute.precision = tf32 cannot be had: %s; float32 is computed in full", reason)
+    # At most a quarter of the free memory: what G learns from needs the rest.
+    fit = cuda and bytes_of_fakes is not None and bytes_of_fakes <= free_memory(compute.device) / 4
     # Matrix units want channels last, and oneDNN's convolutions in bfloat16 do; plain float32 ones have no gain.
     best = {
         "channels_last": precision == "bf16" or (cuda and precision == "tf32"),
         "fused": True,
-        "fakes_at_once": cuda and _fit_at_once(settings, compute),
+        "fakes_at_once": fit,
         "compile": False,  # both wait for somebody who measures them: benchmarks/device.py
         "graphs": False,
     }
-    needs = {"compile": _why_no_compiler, "graphs": _why_no_graphs}
+    refusals = {"compile": _why_no_compiler, "graphs": _why_no_graphs}
     values: dict[str, bool] = {}
     for name, worth_it in best.items():
         asked = getattr(chosen, name)
         wanted = asked == "on" or (asked == "auto" and worth_it)
-        reason = needs[name](compute) if wanted and name in needs else None
+        reason = refusals[name](compute) if wanted and name in refusals else None
+        if wanted and name == "fakes_at_once" and bytes_of_fakes is None:
+            reason = "this system's fakes cannot go through its generator together"
         if asked == "on" and reason and compute.first:
             log.warning("compute.%s = on cannot be had: %s; it stays off", name, reason)
         values[name] = wanted and reason is None
     return Switches(**values)
-
-
-def _fit_at_once(settings: Settings, compute: Compute) -> bool:
-    """Say whether a forward of all fakes but the last takes at most a quarter of the free memory."""
-    images = (settings.schedule.n_repeat - 1) * settings.schedule.batch // compute.processes
-    # At full size a block holds its input, its result and one between the two, each of `width` planes.
-    needed = images * settings.data.size**2 * settings.generator.width * 3 * 4
-    return needed <= free_memory(compute.device) / 4
 
 
 def _why_no_tf32(compute: Compute) -> str | None:

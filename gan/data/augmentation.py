@@ -14,7 +14,7 @@ from torch import Tensor
 import maskkit
 from gan.computing.device import sent
 from gan.data.raster import Rasterizer
-from gan.settings.run_settings import AugmentationSettings
+from gan.settings.sections import AugmentationSettings
 from maskkit.points.landmarks import check_points
 
 Points = NDArray[np.float32]

@@ -9,9 +9,10 @@ import torch
 
 from gan.computing.device import sent
 from gan.data.augmentation import Alterer, draw_alteration
+from gan.data.order import NumberedRows
 from gan.data.read_ahead import Read, read_ahead
 from gan.data.resident import ResidentRows
-from gan.data.rows import Batch, NumberedRows, ReadRows, RowsAtSize, as_batch
+from gan.data.rows import Batch, ReadRows, RowsAtSize, as_batch
 from maskkit.errors import MaskkitError
 
 CPU = torch.device("cpu")
@@ -21,7 +22,7 @@ Rows = RowsAtSize | ResidentRows
 def batches(rows: Rows, order: Iterable[NumberedRows], workers: int = 0, device: torch.device = CPU) -> Iterator[Batch]:
     """Give batches on the device in the order's order; resident rows or not, for any number of workers the same.
 
-    Augmented as the rows' settings say; a batch's number and the seed decide how. Only bytes travel: what can be
+    Augmented as the rows say; a batch's number and the seed decide how. Only bytes travel: what can be
     computed is computed on the device. Raises DataError, maskkit.ShardError, and RuntimeError where a worker was
     killed.
     """
@@ -31,6 +32,12 @@ def batches(rows: Rows, order: Iterable[NumberedRows], workers: int = 0, device:
             if isinstance(batch, MaskkitError):
                 raise batch
             yield finish(batch)
+
+
+def unpaired(pictures: Iterator[Batch], layouts: Iterator[Batch]) -> Iterator[Batch]:
+    """Give each batch of pictures and attributes the layouts of another stream's, which belong to other rows."""
+    for of_pictures, of_layouts in zip(pictures, layouts, strict=False):
+        yield of_pictures._replace(s_idx=of_layouts.s_idx, layouts=of_layouts.layouts)
 
 
 def _read(rows: Rows, order: Iterable[NumberedRows], workers: int, device: torch.device) -> Generator[Read]:
@@ -47,15 +54,15 @@ class _Finish:
     """Makes batches of rows as they are read, on the device where those lie."""
 
     def __init__(self, rows: RowsAtSize, device: torch.device) -> None:
-        self.packing, self.settings = rows.packing, rows.settings
+        self.packing, self.augmentation, self.seed = rows.packing, rows.augmentation, rows.seed
         self.alter = Alterer(rows.reader.scheme, rows.size, device)
 
     def __call__(self, read: ReadRows) -> Batch:
         images, layouts, c = self.packing.split(read.content)
-        if self.settings is None:
+        if self.augmentation is None:
             return as_batch(images, c, layouts)
-        rng = np.random.default_rng([self.settings.seed, read.number, 1])
-        altered = draw_alteration(read.points, self.packing.size, self.settings.augmentation, rng)
+        rng = np.random.default_rng([self.seed, read.number, 1])
+        altered = draw_alteration(read.points, self.packing.size, self.augmentation, rng)
         if altered is None:
             return as_batch(images, c, layouts)
         images, layouts, fresh = self.alter(images, layouts, altered)

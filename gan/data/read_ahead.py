@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader
 
 import maskkit
 from gan.computing.spawning import end_with_parent
-from gan.data.rows import NumberedRows, ReadRows, RowsAtSize
+from gan.data.order import NumberedRows
+from gan.data.rows import ReadRows, RowsAtSize
 
 Read = ReadRows | maskkit.MaskkitError
 

@@ -9,8 +9,9 @@ import torch
 
 from gan.computing.compute import Compute
 from gan.computing.device import free_memory, sent
+from gan.data.order import NumberedRows
 from gan.data.read_ahead import read_ahead
-from gan.data.rows import NumberedRows, ReadRows, RowsAtSize
+from gan.data.rows import ReadRows, RowsAtSize
 from gan.errors import DataError
 from maskkit.errors import MaskkitError
 
@@ -55,12 +56,11 @@ class ResidentRows:
         return ReadRows(batch.number, self.content.index_select(0, there), self.points[numbers])
 
 
-def make_resident(rows: RowsAtSize, compute: Compute) -> ResidentRows | None:
-    """Make room on the device for all rows where `data.resident` wants them there; else give None.
+def make_resident(rows: RowsAtSize, asked: str, compute: Compute) -> ResidentRows | None:
+    """Make room on the device for all rows where `asked`, which is `data.resident`, wants them there; else give None.
 
     All processes decide alike. Raises DataError where they are wanted and do not fit.
     """
-    asked = rows.settings.data.resident if rows.settings else "no"
     device = compute.device
     if asked == "no" or (asked == "auto" and device.type == "cpu"):
         return None

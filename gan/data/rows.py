@@ -1,11 +1,11 @@
-"""Shards to batches: rows at the training size, in an order that depends on seed and position alone."""
+"""Rows of shards at the training size, as bytes and as tensors."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,58 +16,12 @@ from torch.utils.data import Dataset
 
 import maskkit
 from gan.data.augmentation import Points
-from gan.errors import CheckpointError, DataError
-from gan.settings.run_settings import Settings
+from gan.data.description import DataDescription
+from gan.data.order import NumberedRows
+from gan.errors import DataError
+from gan.settings.run_settings import AttributeKind, RunSettings
+from gan.settings.sections import AugmentationSettings
 from maskkit.photos.images import resize
-
-
-@dataclass(frozen=True)
-class DataDescription:
-    """What the networks must know of the data: image size, classes of the layout, attributes, training rows.
-
-    `rows_sha256` tells the rows from others (`rows_identity`); empty where nobody has noted it.
-    """
-
-    size: int
-    scheme: maskkit.RegionScheme
-    attribute_names: tuple[str, ...]
-    rows: int
-    rows_sha256: str = ""
-
-    @property
-    def n_s(self) -> int:
-        """Classes of the layout, background included."""
-        return len(self.scheme)
-
-    @property
-    def n_c(self) -> int:
-        """Attributes; may be 0."""
-        return len(self.attribute_names)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain types, for a checkpoint."""
-        return {
-            "size": self.size,
-            "scheme": self.scheme.to_dict(),
-            "attribute_names": list(self.attribute_names),
-            "rows": self.rows,
-            "rows_sha256": self.rows_sha256,
-        }
-
-    def summary(self) -> str:
-        """Say in a few words what the data is."""
-        names = ", ".join(self.attribute_names) or "none"
-        return f"{self.rows} rows at {self.size} pixels, scheme {self.scheme.name}, attributes {names}"
-
-    @classmethod
-    def from_dict(cls, values: Any, source: str) -> Self:
-        """Undo `to_dict`. Raises CheckpointError or maskkit.SchemeError with `source`."""
-        try:
-            scheme = maskkit.RegionScheme.from_dict(values["scheme"], source)
-            names, rows_sha256 = tuple(map(str, values["attribute_names"])), str(values.get("rows_sha256", ""))
-            return cls(int(values["size"]), scheme, names, int(values["rows"]), rows_sha256)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{source}: its description of the data is damaged ({error!r})") from error
 
 
 class Batch(NamedTuple):
@@ -116,13 +70,6 @@ class ReadRows(NamedTuple):
     points: Points
 
 
-class NumberedRows(NamedTuple):
-    """Row numbers of one training batch and its number since the start, which decides its augmentation."""
-
-    number: int
-    rows: list[int]
-
-
 def one_hot(s_idx: Tensor, n_s: int) -> Tensor:
     """Turn class indices (N, H, W) int64 into float32 (N, n_s, H, W) of 0 and 1, on the same device."""
     return F.one_hot(s_idx, n_s).permute(0, 3, 1, 2).float()
@@ -132,16 +79,24 @@ class RowsAtSize(Dataset[ReadRows | maskkit.MaskkitError]):
     """Rows of one split at the training size; a list of row numbers gives a batch.
 
     Photos are averaged over areas; layouts are drawn again from the landmarks, and taken by nearest neighbour only
-    where there are none. With `settings`, batches for training are augmented as they say (`gan.stream`) and attributes
-    are held to `loss.cls`. Raises DataError where the settings ask for what the shards have not.
+    where there are none. Attributes are held to `kind`. With `augmentation`, batches for training are altered as it
+    says (gan/data/batches.py), at random by `seed`. Raises DataError where it asks for what the shards have not.
     """
 
-    def __init__(self, shards: str | Path, split: str, size: int, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        shards: str | Path,
+        split: str,
+        size: int,
+        kind: AttributeKind = "binary",
+        augmentation: AugmentationSettings | None = None,
+        seed: int = 0,
+    ) -> None:
         self.reader = maskkit.ShardReader(shards, split=split)
         self.size = size
-        self.settings = settings
+        self.kind, self.augmentation, self.seed = kind, augmentation, seed
         self.packing = Packing(size, len(self.reader.attribute_names))
-        if settings and settings.augmentation.layouts:
+        if augmentation and augmentation.layouts:
             self._check_drawable()
 
     def __len__(self) -> int:
@@ -210,7 +165,7 @@ class RowsAtSize(Dataset[ReadRows | maskkit.MaskkitError]):
 
     def _check(self, rows: Sequence[int], largest: NDArray[np.uint8], c: NDArray[np.uint8]) -> None:
         """Check the largest label (N,) and the attributes (N, n_c) of rows, all at once."""
-        classes, of_one = len(self.reader.scheme), self.settings is not None and self.settings.loss.cls == "softmax"
+        classes, of_one = len(self.reader.scheme), self.kind == "softmax"
         wrong = (largest >= classes) | (c > 1).any(axis=1)
         if of_one:
             wrong |= c.sum(axis=1) != 1
@@ -231,6 +186,13 @@ class RowsAtSize(Dataset[ReadRows | maskkit.MaskkitError]):
         )
 
 
+def training_rows(shards: str | Path, settings: RunSettings, size: int | None = None) -> RowsAtSize:
+    """Give the train rows as the settings say, at their size or another. Raises as RowsAtSize."""
+    return RowsAtSize(
+        shards, "train", size or settings.data.size, settings.attribute_kind, settings.augmentation, settings.seed
+    )
+
+
 def rows_identity(rows: RowsAtSize) -> str:
     """Give a SHA-256 that changes with the rows, the scheme or the attribute names of a split, not with its place."""
     dataset = rows.reader.dataset
@@ -248,32 +210,3 @@ def as_batch(images: Tensor, c: Tensor, layouts: Tensor, fresh: Tensor | None = 
     x.copy_(images.permute(0, 3, 1, 2)).div_(x.new_full((), 127.5)).sub_(1)
     s_idx = layouts.long()
     return Batch(x, c.float(), s_idx, s_idx if fresh is None else fresh.long())
-
-
-class BatchOrder:
-    """Row numbers of batch after batch without end, from a position: a new permutation for each (seed, epoch).
-
-    The last incomplete batch of an epoch is dropped. Raises DataError where there are fewer rows than a batch.
-    """
-
-    def __init__(self, rows: int, batch: int, seed: int, start: int = 0) -> None:
-        if rows == 0:
-            raise DataError("the shards have no rows to train on; they need some in the split train")
-        if rows < batch:
-            raise DataError(f"{rows} rows do not fill a batch of {batch}; set schedule.batch to {rows} or less")
-        self.rows, self.batch, self.seed, self.start = rows, batch, seed, start
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Whole batches in one pass over the rows."""
-        return self.rows // self.batch
-
-    def __iter__(self) -> Iterator[NumberedRows]:
-        per_epoch = self.batches_per_epoch
-        epoch, position = divmod(self.start, per_epoch)
-        while True:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
-            for first in range(position * self.batch, per_epoch * self.batch, self.batch):
-                rows = order[first : first + self.batch].tolist()
-                yield NumberedRows(epoch * per_epoch + first // self.batch, rows)
-            epoch, position = epoch + 1, 0

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.evaluation.classifier import Kind, correct, probabilities
+from gan.evaluation.classifier import correct, probabilities
 from gan.evaluation.material import Material, in_parts
 from gan.evaluation.report import Report
+from gan.settings.run_settings import AttributeKind
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Switching:
     edited: Tensor
 
 
-def classify(classifier: nn.Module, x: Tensor, device: torch.device, kind: Kind) -> Tensor:
+def classify(classifier: nn.Module, x: Tensor, device: torch.device, kind: AttributeKind) -> Tensor:
     """Give probabilities (N, n_c) on the CPU for images (N, 3, H, W) in [-1, 1]."""
     return probabilities(in_parts(lambda some: classifier(x[some].to(device)), len(x)), kind)
 
 
-def switch(classifier: nn.Module, material: Material, kind: Kind, on_step: Callable[[int, int], None]) -> Switching:
+def switch(
+    classifier: nn.Module, material: Material, kind: AttributeKind, on_step: Callable[[int, int], None]
+) -> Switching:
     """Change one attribute after the other, with z and s held, and let the classifier look."""
     c, device = material.real.c, material.generator.device
     own = classify(classifier, material.x_fake, device, kind)
@@ -47,7 +50,7 @@ def switch(classifier: nn.Module, material: Material, kind: Kind, on_step: Calla
     return Switching(torch.stack(change), torch.stack(edited))
 
 
-def set_attribute(c: Tensor, k: int, kind: Kind) -> Tensor:
+def set_attribute(c: Tensor, k: int, kind: AttributeKind) -> Tensor:
     """Reverse bit k of each row (N, n_c), or make k each row's one class."""
     if kind == "softmax":
         return F.one_hot(torch.full((len(c),), k), c.shape[1]).to(c)
@@ -60,7 +63,7 @@ def report_attributes(
     classifier: nn.Module,
     material: Material,
     names: tuple[str, ...],
-    kind: Kind,
+    kind: AttributeKind,
     report: Report,
     on_step: Callable[[int, int], None],
 ) -> None:

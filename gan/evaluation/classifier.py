@@ -1,11 +1,11 @@
 """A classifier of attributes trained apart, to judge generators that it has never met."""
 
 from itertools import pairwise
-from typing import Literal
 
 from torch import Tensor, nn
 
-Kind = Literal["binary", "softmax"]
+from gan.settings.run_settings import AttributeKind
+
 WIDTHS = (16, 32, 64, 128, 256)
 FEATURES = 512
 
@@ -30,12 +30,12 @@ class Classifier(nn.Module):
         return logits
 
 
-def probabilities(logits: Tensor, kind: Kind) -> Tensor:
+def probabilities(logits: Tensor, kind: AttributeKind) -> Tensor:
     """Turn logits (N, n_c) into probabilities: of each attribute alone, or over classes that add up to 1."""
     return logits.sigmoid() if kind == "binary" else logits.softmax(1)
 
 
-def correct(p: Tensor, c: Tensor, kind: Kind) -> Tensor:
+def correct(p: Tensor, c: Tensor, kind: AttributeKind) -> Tensor:
     """Say where probabilities (N, n_c) name the true `c` (N, n_c): bool (N, n_c), or (N, 1) where one of n is 1."""
     if kind == "binary":
         return (p > 0.5) == c.bool()

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from gan.evaluation.attributes import classify, set_attribute
-from gan.evaluation.classifier import Kind
 from gan.evaluation.consistency import segment
 from gan.evaluation.material import Material, in_parts
 from gan.evaluation.report import Report
 from gan.evaluation.segmentation import pixel_accuracy
+from gan.settings.run_settings import AttributeKind
 
 
-def change_one(c: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
+def change_one(c: Tensor, kind: AttributeKind) -> tuple[Tensor, Tensor]:
     """Change one attribute of each row (N, n_c), the attributes taking turns; give c and which it was, int64 (N,).
 
     Bit i mod n_c of row i is reversed; where attributes are one of n, a row goes on to another class.
@@ -47,17 +47,20 @@ def report_decoupling(
     classifier: nn.Module | None,
     segmentors: Mapping[str, nn.Module],
     names: tuple[str, ...],
-    kind: Kind,
+    kind: AttributeKind,
     report: Report,
 ) -> None:
     """Add what a new z, and one changed attribute, do to the background, to the layout and to the other attributes.
 
-    Without attributes, or with a single class, only z is changed; without a classifier nothing is said of attributes.
+    What the generator does not take is not changed, nor attributes where there are none or a single class; without a
+    classifier nothing is said of attributes.
     """
     count, c = len(material), material.real.c
-    altered = {"z": material.generate(z=material.generator.draw_z(count, material.other_seed))}
+    altered: dict[str, Tensor] = {}
+    if "z" in material.generator.takes:
+        altered["z"] = material.generate(z=material.generator.draw_z(count, material.other_seed))
     turn = torch.zeros(0)
-    if c.shape[1] > (kind == "softmax"):
+    if "c" in material.generator.takes and c.shape[1] > (kind == "softmax"):
         changed, turn = change_one(c, kind)
         altered["c"] = material.generate(c=changed)
     what = {"z": "another z", "c": "one attribute changed"}
@@ -69,10 +72,10 @@ def report_decoupling(
         means[name] = float(change.nanmean())
         recipe = f"mean absolute change of pixels of class 0 under {what[name]}; images have the range 2"
         report.add(f"decoupling/background_change_{name}", means[name], count, recipe, by)
-    if "c" in means:
+    if set(means) == {"z", "c"}:
         ratio = means["c"] / means["z"] if means["z"] else math.nan
         report.add("decoupling/background_ratio", ratio, count, "background_change_c / background_change_z")
-    if classifier is not None:
+    if classifier is not None and "z" in altered:
         _report_probabilities(material, classifier, altered["z"], names, kind, report)
     for judge, segmentor in segmentors.items():
         own = segment(segmentor, material.x_fake, material)
@@ -84,7 +87,7 @@ def report_decoupling(
 
 
 def _report_probabilities(
-    material: Material, classifier: nn.Module, x_z: Tensor, names: tuple[str, ...], kind: Kind, report: Report
+    material: Material, classifier: nn.Module, x_z: Tensor, names: tuple[str, ...], kind: AttributeKind, report: Report
 ) -> None:
     device = material.generator.device
     own, other = (classify(classifier, x, device, kind).double() for x in (material.x_fake, x_z))

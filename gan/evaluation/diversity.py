@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
+from gan.data.rows import Batch
 from gan.evaluation.material import Material, generate
 from gan.evaluation.report import Report
 
@@ -34,18 +35,21 @@ def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
 
 def report_diversity(material: Material, report: Report, on_step: Callable[[int, int], None]) -> None:
     """Add the similarity of images that differ in z alone, and of different rows' images, generated and real."""
-    count = min(ROWS, len(material))
+    count, generator = min(ROWS, len(material)), material.generator
     rows = torch.arange(count) * len(material) // count
-    z = material.generator.draw_z(count * LATENTS, material.other_seed).view(LATENTS, count, -1)
-    c, s_idx = material.real.c[rows], material.real.s_idx[rows]
-    images = torch.stack([generate(material.generator, one, c, s_idx) for one in z])
-    by_z = [(images[i], images[j]) for i, j in combinations(range(LATENTS), 2)]
-    scales = f"{len(scale_weights(images.shape[-1]))} scales"
+    recipe = f"mean MS-SSIM ({len(scale_weights(material.x_fake.shape[-1]))} scales) of images"
     recipes = {
-        "z": (by_z, f"mean MS-SSIM ({scales}) of images of one layout and attributes and another z"),
-        "rows_generated": (_across(material.x_fake[rows]), "the same of images generated for different rows"),
-        "rows_real": (_across(material.real.x[rows]), "the same of real images of different rows"),
+        "rows_generated": (_across(material.x_fake[rows]), f"{recipe} generated for different rows"),
+        "rows_real": (_across(material.real.x[rows]), f"{recipe} of different rows, real ones"),
     }
+    if "z" in generator.takes:
+        z = generator.draw_z(count * LATENTS, material.other_seed).view(LATENTS, count, -1)
+        real = Batch(*(tensor[rows] for tensor in material.real))
+        images = torch.stack([generate(generator, real, one) for one in z])
+        by_z = [(images[i], images[j]) for i, j in combinations(range(LATENTS), 2)]
+        recipes = {"z": (by_z, f"{recipe} of one row and another z"), **recipes}
+    else:
+        report.leave_out("diversity/ms_ssim_z", "the generator takes no latents")
     for done, (name, (pairs, recipe)) in enumerate(recipes.items()):
         similarity = torch.cat([ms_ssim(a, b) for a, b in pairs])
         report.add(f"diversity/ms_ssim_{name}", float(similarity.double().mean()), len(similarity), recipe)

@@ -14,13 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from gan.data.batches import batches
-from gan.data.rows import Batch, BatchOrder, RowsAtSize, rows_identity
+from gan.data.order import BatchOrder
+from gan.data.rows import Batch, RowsAtSize, rows_identity
 from gan.errors import CheckpointError, NotFiniteError
-from gan.evaluation.classifier import Classifier, Kind
+from gan.evaluation.classifier import Classifier
 from gan.nets.losses import attribute_bce, attribute_softmax, pixel_cross_entropy
-from gan.nets.networks import Segmentor
+from gan.nets.segmentors import Segmentor
 from gan.runs.checkpoint import check_tensors
-from gan.settings.run_settings import load_preset
+from gan.settings.run_settings import AttributeKind
+from gan.settings.sections import AugmentationSettings
 from maskkit.files.atomic import make_folder, write_atomically
 
 Network = Literal["segmentor", "classifier"]
@@ -29,6 +31,7 @@ Loss = Callable[[nn.Module, Batch], Tensor]
 OnStep = Callable[[str, int, int, float], None]
 SEED = 20_260_000  # any that no run uses
 WIDTH, BLOCKS = 24, 3  # of the segmentor, other than any preset's
+MIRRORED = AugmentationSettings(mirror=True, layouts=0.0, shift=0.0, scale=0.0)
 METADATA_KEY = "gan_judge"  # the only one, for safetensors writes several in an order that changes from run to run
 LEARNING_RATES: dict[Network, float] = {"segmentor": 3e-3, "classifier": 1e-3}
 _NAMES: dict[Network, str] = {"segmentor": "independent segmentor", "classifier": "independent classifier"}
@@ -41,7 +44,7 @@ class JudgeRecipe:
     network: Network
     shards: str
     size: int
-    cls: Kind
+    cls: AttributeKind
     steps: int
     batch: int
     learning_rate: float
@@ -81,7 +84,7 @@ class Judges:
 
     shards: Path
     size: int
-    cls: Kind
+    cls: AttributeKind
     folder: Path
     steps: int
     device: torch.device
@@ -107,8 +110,7 @@ class Judges:
         )
 
     def _rows(self) -> RowsAtSize:
-        overrides = (f"seed={SEED}", "augmentation.mirror=true", "augmentation.layouts=0", f"loss.cls={self.cls}")
-        return RowsAtSize(self.shards, "train", self.size, load_preset("tiny", overrides))
+        return RowsAtSize(self.shards, "train", self.size, self.cls, MIRRORED, SEED)
 
     def _judge(self, name: Network, rows: RowsAtSize, build: Callable[[], N], loss: Loss) -> Judge[N]:
         batch = max(1, min(16, len(rows)))

@@ -11,6 +11,7 @@ from torch import Tensor
 import maskkit
 from gan.data.rows import Batch, RowsAtSize, one_hot
 from gan.errors import DataError
+from gan.systems.given import Given
 from maskkit.points.landmarks import Points
 
 BATCH = 32
@@ -22,26 +23,29 @@ class Generates(Protocol):
     @property
     def scheme(self) -> maskkit.RegionScheme: ...
     @property
+    def takes(self) -> tuple[str, ...]: ...
+    @property
     def device(self) -> torch.device: ...
     def draw_z(self, count: int, seed: int) -> Tensor: ...
-    def __call__(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor: ...
+    def make(self, given: Given) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Material:
     """N real rows and, for each, an image made from its layout, its attributes and a z of its own; all on the CPU.
 
-    The images `real.x` and `x_fake` are float32 (N, 3, H, W) in [-1, 1]. `seed` decides z.
+    The images `real.x` and `x_fake` are float32 (N, 3, H, W) in [-1, 1]. `seed` decides z, which is None where the
+    generator takes none; nor does it see of a row what it does not take.
     """
 
     generator: Generates
     real: Batch
-    z: Tensor
+    z: Tensor | None
     x_fake: Tensor
     seed: int
 
     def __len__(self) -> int:
-        return len(self.z)
+        return len(self.real.x)
 
     @property
     def other_seed(self) -> int:
@@ -50,14 +54,14 @@ class Material:
 
     def generate(self, z: Tensor | None = None, c: Tensor | None = None) -> Tensor:
         """Make the images again with other latents or other attributes, rows' own where none are given."""
-        return generate(self.generator, self.z if z is None else z, self.real.c if c is None else c, self.real.s_idx)
+        return generate(self.generator, self.real, self.z if z is None else z, c)
 
 
 def make_material(generator: Generates, rows: list[RowsAtSize], seed: int, count: int | None = None) -> Material:
     """Read the first `count` rows, all by default, and generate an image for each. Raises DataError, ShardError."""
     real = read_all(rows, count)
-    z = generator.draw_z(len(real.x), seed)
-    x_fake = generate(generator, z, real.c, real.s_idx)
+    z = generator.draw_z(len(real.x), seed) if "z" in generator.takes else None
+    x_fake = generate(generator, real, z)
     return Material(generator, real, z, x_fake, seed)
 
 
@@ -90,10 +94,15 @@ def read_points(rows: list[RowsAtSize], count: int | None = None) -> Points | No
     return maskkit.scale_points(points, rows[0].reader.size, rows[0].size)
 
 
-def generate(generator: Generates, z: Tensor, c: Tensor, s_idx: Tensor) -> Tensor:
-    """Make images float32 (N, 3, H, W) on the CPU from `z` (N, n_z), `c` (N, n_c) and layouts int64 (N, H, W)."""
-    n_s = len(generator.scheme)
-    return in_parts(lambda some: generator(z[some], c[some], one_hot(s_idx[some], n_s)).float(), len(z))
+def generate(generator: Generates, real: Batch, z: Tensor | None, c: Tensor | None = None) -> Tensor:
+    """Make images float32 (N, 3, H, W) on the CPU from rows and `z` (N, n_z), with their own attributes or `c`."""
+    n_s, attributes = len(generator.scheme), real.c if c is None else c
+
+    def make(some: slice) -> Tensor:
+        s = one_hot(real.s_idx[some], n_s) if "s" in generator.takes else None
+        return generator.make(Given(z, attributes, None, real.x).part(some)._replace(s=s)).float()
+
+    return in_parts(make, len(real.x))
 
 
 @torch.no_grad()

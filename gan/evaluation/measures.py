@@ -11,9 +11,10 @@ from gan.errors import InputError, explained
 from gan.evaluation.consistency import report_consistency
 from gan.evaluation.material import read_points
 from gan.evaluation.report import Report
-from gan.evaluation.work import OnProgress, Work, prepare
+from gan.evaluation.work import OnProgress, Request, Work, prepare
 from gan.names import MEASURES, Measure
 from gan.pictures.tiles import to_pictures
+from gan.systems.given import WORDS
 from maskkit.detection import dlib_models
 from maskkit.errors import DetectionError, MissingExtraError
 
@@ -49,9 +50,11 @@ def evaluate_run(
         raise InputError(f"judges need at least 1 step, not {judge_steps}")
     path = Path(run)
     folder = Path(judges) if judges is not None else _judge_folder(path)
-    work = prepare(path, Path(shards), only, count, seed, folder, judge_steps, device, on_progress)
+    parts = [part for part in MEASURES if part in only]
+    request = Request(path, Path(shards), parts, count, seed, folder, judge_steps, device)
+    work = prepare(request, on_progress)
     for part, measure in PARTS.items():
-        if part in only:
+        if part in work.parts:
             start = time.monotonic()
             measure(work)
             work.report.seconds[part] = time.monotonic() - start
@@ -146,6 +149,9 @@ def _decoupling(work: Work) -> None:
 
     if work.classifier is None:
         work.report.leave_out("decoupling/c", "the run has no attributes to change")
+    for name in ("z", "c"):
+        if name not in work.generator.takes:
+            work.report.leave_out(f"decoupling/{name}", f"{work.generator.title} takes no {WORDS[name]}")
     report_decoupling(work.material, work.classifier, work.segmentors, work.names, work.kind, work.report)
 
 

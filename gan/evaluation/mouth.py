@@ -14,6 +14,7 @@ from gan.evaluation.landmarks import mouth_opening, pearson, redetect
 from gan.evaluation.material import Generates, Material, in_parts
 from gan.evaluation.report import Report
 from gan.pictures.tiles import to_pictures
+from gan.systems.given import Given
 from maskkit.points.landmarks import Points, eye_distance
 
 MOUTH = 48  # the first of its points
@@ -63,23 +64,22 @@ def report_mouth(
     """Add how far generated mouths follow, along the way between pairs of faces (N, 68, 2) with attributes (N, n_c)."""
     generator, size = material.generator, material.x_fake.shape[-1]
     pairs = smile_pairs(points)
-    latents = generator.draw_z(LATENTS, material.seed)
+    latents = list(generator.draw_z(LATENTS, material.seed)) if "z" in generator.takes else [None]
     wanted, found, still = [], [], []
     for closed, opened in pairs:
         faces = maskkit.interpolate(points[closed], points[opened], FRAMES)
         layouts = torch.from_numpy(maskkit.rasterize(faces, size, generator.scheme)).long()
         s, c_frames = one_hot(layouts, len(generator.scheme)), c[closed].expand(FRAMES, -1)
         for z in latents:
-            frames = _frames(generator, z.expand(FRAMES, -1), c_frames, s)
+            frames = _frames(generator, Given(None if z is None else z.expand(FRAMES, -1), c_frames, s))
             wanted.append(mouth_opening(faces))
             found.append(mouth_opening(np.stack([*map(redetect, frames, faces)])))
             still.append(mouth_opening(np.stack([redetect(frames[0], face) for face in faces])))
-            on_step(len(found), len(pairs) * LATENTS)
+            on_step(len(found), len(pairs) * len(latents))
     openings = np.stack(wanted), np.stack(found)
     r, still_r = following(*openings), following(openings[0], np.stack(still))
-    ways = (
-        f"{len(pairs)} ways from closed to open mouths of faces otherwise alike x {LATENTS} latents x {FRAMES} frames"
-    )
+    ways = f"{len(pairs)} ways from closed to open mouths of faces otherwise alike"
+    ways += f" x {len(latents)} latents x {FRAMES} frames"
     count = openings[0].size
     report.add(
         "landmarks/mouth_r", r.over_frames, count,
@@ -96,5 +96,5 @@ def report_mouth(
     )  # fmt: skip
 
 
-def _frames(generator: Generates, z: Tensor, c: Tensor, s: Tensor) -> list[NDArray[np.uint8]]:
-    return to_pictures(in_parts(lambda some: generator(z[some], c[some], s[some]), len(z)))
+def _frames(generator: Generates, given: Given) -> list[NDArray[np.uint8]]:
+    return to_pictures(in_parts(lambda some: generator.make(given.part(some)), FRAMES))

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from gan.data.rows import RowsAtSize
-from gan.evaluation.classifier import Classifier, Kind, probabilities
+from gan.evaluation.classifier import Classifier, probabilities
 from gan.evaluation.features import answer_score, frechet_distance, kernel_distance
 from gan.evaluation.inception import NoInceptionError, load_inception
 from gan.evaluation.material import BATCH, Material
 from gan.evaluation.report import Report
 from gan.pictures.tiles import to_bytes
+from gan.settings.run_settings import AttributeKind
 
 TRAIN_ROWS = 10_000  # at most, evenly spread
 INCEPTION_SPLITS = 10
@@ -52,7 +53,7 @@ def report_features(
     classifier: Classifier | None,
     material: Material,
     train: RowsAtSize,
-    kind: Kind,
+    kind: AttributeKind,
     report: Report,
     on_step: Callable[[int, int], None],
 ) -> None:
@@ -104,7 +105,7 @@ def _report(
 
 
 @torch.no_grad()
-def _ask_classifier(classifier: Classifier, x: Tensor, kind: Kind) -> Features:
+def _ask_classifier(classifier: Classifier, x: Tensor, kind: AttributeKind) -> Features:
     features = classifier.features(x)
     p = probabilities(classifier.attributes(features), kind).double().cpu()
     # Each of several attributes is a question of its own, answered with yes or no.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,16 +10,20 @@ from torch import nn
 
 from gan.data.rows import RowsAtSize, rows_identity
 from gan.errors import DataError, RunError
-from gan.evaluation.classifier import Classifier, Kind
+from gan.evaluation.classifier import Classifier
 from gan.evaluation.consistency import check_count
 from gan.evaluation.judges import Judge, Judges, weights_sha256
 from gan.evaluation.material import Material, make_material
 from gan.evaluation.report import Report
+from gan.names import Measure
 from gan.runs.loading import LoadedGenerator, load_generator, load_segmentor
-from gan.settings.run_settings import Settings
+from gan.settings.run_settings import AttributeKind
+from gan.systems.given import WORDS
 
 NEED_SEGMENTORS = {"consistency", "decoupling"}
 NEED_CLASSIFIER = {"attributes", "features", "decoupling"}
+# What a generator must take for a part to have a meaning.
+NEEDED_INPUT: dict[Measure, str] = {"consistency": "s", "landmarks": "s", "attributes": "c", "decoupling": "s"}
 
 
 class OnProgress(Protocol):
@@ -29,10 +33,34 @@ class OnProgress(Protocol):
 
 
 @dataclass(frozen=True)
+class Request:
+    """What an evaluation is asked for: a run, shards, parts, rows at most, and judges of so many steps in a folder."""
+
+    run: Path
+    shards: Path
+    only: Collection[Measure]
+    count: int | None
+    seed: int
+    judges: Path
+    judge_steps: int
+    device: str
+
+
+@dataclass
+class Found:
+    """The judges of an evaluation: segmentors by whose they are, a classifier where there are attributes, and all."""
+
+    segmentors: dict[str, nn.Module] = field(default_factory=dict)
+    classifier: Classifier | None = None
+    used: dict[str, Judge[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Work:
-    """One evaluation under way. `segmentors` by whose they are; no classifier where there are no attributes."""
+    """One evaluation under way. `parts` are those that the generator's inputs give a meaning."""
 
     generator: LoadedGenerator
+    parts: set[Measure]
     rows: list[RowsAtSize]
     count: int | None
     train: RowsAtSize
@@ -48,68 +76,74 @@ class Work:
         return self.generator.attribute_names
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> AttributeKind:
         """Whether attributes are independent or one of n."""
-        return self.generator.settings.loss.cls
+        return self.generator.settings.attribute_kind
 
 
-def prepare(
-    run: Path,
-    shards: Path,
-    only: Collection[str],
-    count: int | None,
-    seed: int,
-    folder: Path,
-    judge_steps: int,
-    device: str,
-    on_progress: OnProgress,
-) -> Work:
+def prepare(request: Request, on_progress: OnProgress) -> Work:
     """Load the run, fetch or train the judges that the parts need, and generate the images. Raises as evaluate_run."""
-    start = time.monotonic()
-    report = Report()
-    generator = load_generator(run, device)
-    settings = _without_augmentation(generator.settings)
-    train, *rows = (RowsAtSize(shards, split, generator.size, settings) for split in ("train", "val", "test"))
-    _check(generator, train, rows, count)
-    judges = Judges(
-        shards, generator.size, generator.settings.loss.cls, folder, judge_steps, generator.device,
-        lambda name, step, steps, loss: on_progress(f"training the {name}", step, steps, f"loss {loss:.3f}"),
-    )  # fmt: skip
-    used: dict[str, Judge[Any]] = {}
-    segmentors: dict[str, nn.Module] = {}
-    classifier = None
-    if NEED_SEGMENTORS & set(only):
-        try:
-            segmentors["own"] = load_segmentor(run, str(generator.device))
-            used["own segmentor"] = Judge(segmentors["own"], weights_sha256(segmentors["own"]))
-        except RunError as error:
-            report.leave_out("figures by the run's own segmentor", str(error))
-        used["independent segmentor"] = judges.segmentor()
-        segmentors["independent"] = used["independent segmentor"].network
-    if NEED_CLASSIFIER & set(only) and generator.attribute_names:
-        used["independent classifier"] = judge = judges.classifier()
-        classifier = judge.network
+    start, report = time.monotonic(), Report()
+    generator = load_generator(request.run, request.device)
+    parts = {part for part in request.only if _has_meaning(part, generator, report)}
+    kind = generator.settings.attribute_kind
+    train, *rows = (RowsAtSize(request.shards, split, generator.size, kind) for split in ("train", "val", "test"))
+    _check(generator, train, rows, request.count)
+    found = _find_judges(request, generator, parts, report, on_progress)
     report.seconds["judges"] = time.monotonic() - start
     start = time.monotonic()
-    material = make_material(generator, rows, seed, count)
+    material = make_material(generator, rows, request.seed, request.count)
     report.seconds["images"] = time.monotonic() - start
     report.about = {
-        "run": str(run),
+        "run": str(request.run),
+        "system": generator.system,
         "step": generator.step,
         "size": generator.size,
-        "shards": str(shards),
+        "shards": str(request.shards),
         "rows": {split.reader.split: {"count": len(split), "sha256": rows_identity(split)} for split in (train, *rows)},
         "measured": len(material),
-        "seed": seed,
-        "judges": {name: judge.describe() for name, judge in used.items()},
+        "seed": request.seed,
+        "judges": {name: judge.describe() for name, judge in found.used.items()},
     }
-    return Work(generator, rows, count, train, material, segmentors, classifier, report, on_progress)
+    return Work(
+        generator, parts, rows, request.count, train, material, found.segmentors, found.classifier, report, on_progress
+    )
 
 
-def _without_augmentation(settings: Settings) -> Settings:
-    """Give settings that hold rows to `loss.cls` and otherwise leave them as they are."""
-    none = settings.augmentation.model_copy(update={"mirror": False, "layouts": 0.0})
-    return settings.model_copy(update={"augmentation": none})
+def _has_meaning(part: Measure, generator: LoadedGenerator, report: Report) -> bool:
+    """Say whether the generator takes what a part is about, and leave the part out where it does not."""
+    needed = NEEDED_INPUT.get(part)
+    if needed is None or needed in generator.takes:
+        return True
+    report.leave_out(part, f"{generator.title} takes no {WORDS[needed]}")
+    return False
+
+
+def _find_judges(
+    request: Request, generator: LoadedGenerator, parts: set[Measure], report: Report, on_progress: OnProgress
+) -> Found:
+    """Load or train the judges that the parts need."""
+    found = Found()
+    judges = Judges(
+        request.shards, generator.size, generator.settings.attribute_kind, request.judges, request.judge_steps,
+        generator.device,
+        lambda name, step, steps, loss: on_progress(f"training the {name}", step, steps, f"loss {loss:.3f}"),
+    )  # fmt: skip
+    if NEED_SEGMENTORS & parts:
+        try:
+            own = load_segmentor(request.run, str(generator.device))
+            found.segmentors["own"] = own
+            found.used["own segmentor"] = Judge(own, weights_sha256(own))
+        except RunError as error:
+            report.leave_out("figures by the run's own segmentor", str(error))
+        segmentor = judges.segmentor()
+        found.used["independent segmentor"] = segmentor
+        found.segmentors["independent"] = segmentor.network
+    if NEED_CLASSIFIER & parts and generator.attribute_names:
+        classifier = judges.classifier()
+        found.used["independent classifier"] = classifier
+        found.classifier = classifier.network
+    return found
 
 
 def _check(generator: LoadedGenerator, train: RowsAtSize, rows: list[RowsAtSize], count: int | None) -> None:

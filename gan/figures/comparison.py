@@ -8,7 +8,7 @@ from gan.errors import InputError, explained
 from gan.figures.run_names import run_names
 from gan.figures.sheets import Words, draw_sheet
 from gan.pictures.labels import labels_of
-from gan.pictures.sampling import choose_layouts
+from gan.pictures.sampling import choose_rows
 from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
 
@@ -43,20 +43,22 @@ def compare(
     generators = [load_generator(run, device) for run in runs]
     first = generators[0]
     for run, generator in zip(runs, generators, strict=True):
+        generator.need("s", what=f"{run} has no place in a comparison of layouts")
         _check_same_kind(runs[0], first, run, generator)
-    chosen = choose_layouts(first, layouts, shards, columns)
+    chosen = choose_rows(first, layouts, shards, columns)
     identities = labels_of(first, attributes, rows)
-    z, count = first.draw_z(len(identities), seed), len(chosen.s_idx)
+    count = len(chosen.s_idx)
     check_extent(path, len(runs) * len(identities) + 2, count, first.size * scale)
-    lines = [*([chosen.photos] if chosen.photos else []), layout_pictures(chosen.s_idx, first.scheme)]
-    labels: list[Words] = [*([("photo",)] if chosen.photos else []), ("layout",)]
+    lines = [*([chosen.pictures] if chosen.pictures else []), layout_pictures(chosen.s_idx, first.scheme)]
+    labels: list[Words] = [*([("photo",)] if chosen.pictures else []), ("layout",)]
     for title, generator in zip(titles, generators, strict=True):
         for i, identity in enumerate(identities):
-            z_row, c_row = z[i].expand(count, -1), identity.c.expand(count, -1)
-            lines.append(generate_pictures(generator, z_row, c_row, chosen.s_idx))
+            z = generator.draw_z(len(identities), seed)[i].expand(count, -1) if "z" in generator.takes else None
+            c = identity.c.expand(count, -1) if "c" in generator.takes else None
+            lines.append(generate_pictures(generator, count, z, c, chosen.s_idx, chosen.x))
             labels.append((title, *identity.words))
     picture = draw_sheet(lines, labels=labels, scale=scale)
-    write_still(path, picture)
+    write_still(path, picture, ", ".join(dict.fromkeys(one.title for one in generators)))
     return picture
 
 
@@ -66,14 +68,13 @@ def _check_same_kind(first_run: str | Path, first: LoadedGenerator, run: str | P
         "data.size": (first.size, other.size),
         "the scheme": (first.scheme, other.scheme),
         "the attributes": (first.attribute_names, other.attribute_names),
-        "loss.cls": (first.settings.loss.cls, other.settings.loss.cls),
-        "generator.n_z": (first.n_z, other.n_z),
+        "the kind of attributes": (first.settings.attribute_kind, other.settings.attribute_kind),
     }
     for what, (ours, theirs) in differences.items():
         if ours != theirs:
             raise InputError(
                 f"{run} cannot be compared with {first_run}: {what} is {_shown(theirs)} and not {_shown(ours)}; "
-                "both need the same z, c and layouts"
+                "both need the same attributes and layouts"
             )
 
 

@@ -9,9 +9,9 @@ import torch
 from gan.errors import InputError, explained
 from gan.figures.sheets import draw_sheet
 from gan.pictures.labels import label_panel
-from gan.pictures.sampling import choose_layouts
+from gan.pictures.sampling import ChosenRows, choose_rows
 from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
-from gan.runs.loading import load_generator
+from gan.runs.loading import LoadedGenerator, load_generator
 
 LatentPer = Literal["row", "column"]
 
@@ -32,26 +32,47 @@ def panels(
 ) -> Picture:
     """Write and give a panel: photo, layout, then the layout under every label of `label_panel`.
 
-    `shards`, `layouts` and `rows` choose layouts as for `gan.sample`. One z holds along each "row" or down each
-    "column"; if its background holds as well, z is decoupled from what varies there. Raises GanError or maskkit's
-    errors.
+    `shards`, `layouts` and `rows` choose layouts as for `gan.sample`; a generator that takes none has `rows` latents
+    instead. One z holds along each "row" or down each "column"; if its background holds as well, z is decoupled from
+    what varies there. Raises GanError or maskkit's errors.
     """
     if min(rows, scale) < 1:
         raise InputError(f"rows and scale must be at least 1, not {rows} and {scale}")
     path = Path(out)
     check_still(path, overwrite, "figures")
     generator = load_generator(run, device)
-    chosen = choose_layouts(generator, layouts, shards, rows)
+    generator.need("c", what="there are no labels to go through")
     labels = label_panel(generator)
     c = torch.stack([label.c for label in labels])
-    before = [("photo",), ("layout",)] if chosen.photos else [("layout",)]
-    check_extent(path, len(chosen.s_idx), len(before) + len(labels), generator.size * scale)
-    drawn = generator.draw_z(len(chosen.s_idx) if z_per == "row" else len(labels), seed)
+    if "s" in generator.takes:
+        chosen = choose_rows(generator, layouts, shards, rows)
+        count, beside = len(chosen.s_idx), [*([("photo",)] if chosen.pictures else []), ("layout",)]
+    else:
+        if layouts or shards:
+            generator.need("s", what="none can be chosen for its panel")
+        chosen, count, beside = None, rows, []
+    check_extent(path, count, len(beside) + len(labels), generator.size * scale)
+    drawn = None
+    if "z" in generator.takes:
+        drawn = generator.draw_z(count if z_per == "row" else len(labels), seed)
     lines = []
-    for i, layout in enumerate(layout_pictures(chosen.s_idx, generator.scheme)):
-        z = drawn[i].expand(len(c), -1) if z_per == "row" else drawn
-        made = generate_pictures(generator, z, c, chosen.s_idx[i].expand(len(c), -1, -1))
-        lines.append([*chosen.photos[i : i + 1], layout, *made])
-    picture = draw_sheet(lines, heads=[*before, *(label.words for label in labels)], scale=scale)
-    write_still(path, picture)
+    for i in range(count):
+        z = drawn[i].expand(len(c), -1) if drawn is not None and z_per == "row" else drawn
+        s_idx = None if chosen is None else chosen.s_idx[i].expand(len(c), -1, -1)
+        made = generate_pictures(generator, len(c), z, c, s_idx)
+        before = (
+            []
+            if chosen is None
+            else [*chosen.pictures[i : i + 1], *layout_pictures(chosen.s_idx[i : i + 1], generator.scheme)]
+        )
+        lines.append([*before, *made])
+    picture = draw_sheet(lines, heads=[*beside, *(label.words for label in labels)], scale=scale)
+    write_still(path, picture, generator.title)
     return picture
+
+
+def _before(chosen: ChosenRows | None, i: int, generator: LoadedGenerator) -> list[Picture]:
+    """Give the photo and the layout of a row, as far as there are any."""
+    if chosen is None:
+        return []
+    return [*chosen.pictures[i : i + 1], *layout_pictures(chosen.s_idx[i : i + 1], generator.scheme)]

@@ -16,6 +16,8 @@ from gan.figures.loss_history import LossHistory, Values, loss_shares, read_loss
 from gan.figures.run_names import run_names
 from gan.figures.sample_progress import Thumbnail, read_progress
 from gan.pictures.tiles import Picture, check_still, write_still
+from gan.runs.presets import load_settings
+from gan.systems import system_class
 
 DPI = 100
 TITLES = {"loss_d": "critic loss $L_D$", "loss_g": "generator loss $L_G$", "loss_s": "segmentor loss $L_S$"}
@@ -39,6 +41,7 @@ class LossFigure:
 
 class _Run(NamedTuple):
     name: str
+    title: str
     history: LossHistory
     shares: Shares
     progress: list[Thumbnail]
@@ -69,11 +72,17 @@ def losses(
     for title, run in zip(titles, runs, strict=True):
         history = read_losses(run)
         shares = {total: loss_shares(history.last_epoch(total)) for total in history.totals()}
-        read.append(_Run(title, history, shares, read_progress(Path(run))))
+        read.append(_Run(title, _system_title(Path(run)), history, shares, read_progress(Path(run))))
     with matplotlib.style.context("default"):  # not what a user's matplotlibrc says
         picture = _draw(read, scale)
-    write_still(path, picture)
+    write_still(path, picture, ", ".join(dict.fromkeys(run.title for run in read)))
     return LossFigure(picture, {run.name: run.shares for run in read})
+
+
+def _system_title(run: Path) -> str:
+    """Say what made a run's pictures, where its settings are there to tell."""
+    settings = run / "config.toml"
+    return system_class(load_settings(settings).system).title if settings.is_file() else "a generator"
 
 
 def _draw(runs: Sequence[_Run], scale: int) -> Picture:

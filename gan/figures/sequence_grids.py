@@ -8,10 +8,10 @@ import torch
 from gan.errors import InputError, explained
 from gan.figures.sheets import Words, draw_sheet
 from gan.pictures.labels import chosen_attributes, labels_of
-from gan.pictures.rendering import Grid, latents_between, layouts_between
+from gan.pictures.latents import LatentPath
+from gan.pictures.rendering import Grid, check_movable, latents_between, layouts_between
 from gan.pictures.tiles import Picture, check_extent, check_still, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
-from gan.systems.latents import LatentPath
 
 
 @explained("drawing the smile", "take fewer rows or columns or a smaller scale")
@@ -38,9 +38,11 @@ def smile(
     path = Path(out)
     _check(path, rows, columns, scale, overwrite)
     generator = load_generator(run, device)
+    check_movable(generator)
     labels = labels_of(generator, attributes, rows)
-    z, c = generator.draw_z(len(labels), seed), torch.stack([label.c for label in labels])
-    grid = Grid.of_rows(z, c, layouts_between(generator, closed, opened, columns))
+    z = generator.draw_z(len(labels), seed) if "z" in generator.takes else None
+    c = torch.stack([label.c for label in labels]) if "c" in generator.takes else None
+    grid = Grid.of_rows(len(labels), z, c, layouts_between(generator, closed, opened, columns))
     return _draw(generator, grid, [label.words for label in labels], path, scale)
 
 
@@ -70,9 +72,14 @@ def turn(
     target = Path(out)
     _check(target, rows, columns, scale, overwrite)
     generator = load_generator(run, device)
-    c = labels_of(generator, (), 1)[0].c if attributes is None else chosen_attributes(generator, attributes)
+    check_movable(generator)
+    generator.need("z", what="there is no way between two of them")
     z = latents_between(generator, seed, seed + 1 if seed_to is None else seed_to, rows, path)
-    grid = Grid.of_rows(z, c.expand(rows, -1), layouts_between(generator, left, right, columns))
+    c = None
+    if "c" in generator.takes:
+        asked = labels_of(generator, (), 1)[0].c if attributes is None else chosen_attributes(generator, attributes)
+        c = asked.expand(rows, -1)
+    grid = Grid.of_rows(rows, z, c, layouts_between(generator, left, right, columns))
     shares = torch.linspace(0, 1, rows).tolist()
     return _draw(generator, grid, [(f"z {share:.2f}",) for share in shares], target, scale)
 
@@ -84,9 +91,9 @@ def _check(path: Path, rows: int, columns: int, scale: int, overwrite: bool) -> 
 
 
 def _draw(generator: LoadedGenerator, grid: Grid, labels: list[Words], path: Path, scale: int) -> Picture:
-    check_extent(path, len(grid.z) + 1, len(grid.s_idx), generator.size * scale)
+    check_extent(path, grid.rows + 1, len(grid.s_idx), generator.size * scale)
     columns = list(grid.pictures(generator))
     lines = [layout_pictures(grid.s_idx, generator.scheme), *map(list, zip(*columns, strict=True))]
     picture = draw_sheet(lines, labels=[("layout",), *labels], scale=scale)
-    write_still(path, picture)
+    write_still(path, picture, generator.title)
     return picture

@@ -23,7 +23,7 @@ class Label(NamedTuple):
 
 def one_of_n(generator: LoadedGenerator) -> bool:
     """Say whether every image has exactly one of the attributes (DeepFashion's colours) and not any of them."""
-    return generator.settings.loss.cls == "softmax"
+    return generator.settings.attribute_kind == "softmax"
 
 
 def chosen_attributes(generator: LoadedGenerator, names: Iterable[str]) -> Tensor:
@@ -58,7 +58,14 @@ def label_panel(generator: LoadedGenerator) -> list[Label]:
 
 
 def labels_of(generator: LoadedGenerator, asked: Sequence[Sequence[str]], count: int) -> list[Label]:
-    """Give a label for each list of names asked for; if none are, `count` spread evenly over the panel's."""
+    """Give a label for each list of names asked for; if none are, `count` spread evenly over the panel's.
+
+    A generator that takes no attributes has `count` empty labels. Raises InputError where some are asked for.
+    """
+    if "c" not in generator.takes:
+        if asked:
+            generator.need("c", what="none can be asked for")
+        return [Label((f"{i + 1}",), torch.zeros(0)) for i in range(count)]
     if asked:
         return [Label(tuple(names) or ("no attribute",), chosen_attributes(generator, names)) for names in asked]
     panel = label_panel(generator)

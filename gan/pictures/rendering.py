@@ -11,19 +11,19 @@ from torch import Tensor
 import maskkit
 from gan.errors import InputError, explained
 from gan.pictures.labels import chosen_attributes
+from gan.pictures.latents import LatentPath, interpolate, interpolate_latents
 from gan.pictures.sampling import layouts_of_points
 from gan.pictures.tiles import (
     IMAGES_AT_ONCE,
-    SYNTHETIC_NOTE,
     Picture,
     check_extent,
     check_still,
     generate_pictures,
     layout_pictures,
+    synthetic_note,
     write_still,
 )
 from gan.runs.loading import LoadedGenerator, load_generator
-from gan.systems.latents import LatentPath, interpolate, interpolate_latents
 from maskkit.morphs.films import check_output
 
 OnFrame = Callable[[int], None]
@@ -31,26 +31,32 @@ OnFrame = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Grid:
-    """Pictures to generate: rows differ in `z` (R, F, n_z) and `c` (R, F, n_c), columns in `s_idx` int64 (F, H, W)."""
+    """Pictures to generate: rows differ in `z` (R, F, n_z) and `c` (R, F, n_c), columns in `s_idx` int64 (F, H, W).
 
-    z: Tensor
-    c: Tensor
+    z and c are None where the generator takes none.
+    """
+
+    rows: int
+    z: Tensor | None
+    c: Tensor | None
     s_idx: Tensor
 
     @classmethod
-    def of_rows(cls, z: Tensor, c: Tensor, s_idx: Tensor) -> Self:
+    def of_rows(cls, rows: int, z: Tensor | None, c: Tensor | None, s_idx: Tensor) -> Self:
         """Hold each row's `z` (R, n_z) and `c` (R, n_c) along the columns."""
         columns = len(s_idx)
-        return cls(z[:, None].expand(-1, columns, -1), c[:, None].expand(-1, columns, -1), s_idx)
+        z, c = (None if one is None else one[:, None].expand(-1, columns, -1) for one in (z, c))
+        return cls(rows, z, c, s_idx)
 
     def pictures(self, generator: LoadedGenerator) -> Iterator[list[Picture]]:
         """Generate column after column, each a list of R pictures."""
-        rows, columns = self.z.shape[:2]
+        rows = self.rows
         at_once = max(1, IMAGES_AT_ONCE // rows)
-        for first in range(0, columns, at_once):
+        for first in range(0, len(self.s_idx), at_once):
             some = slice(first, first + at_once)
-            z, c = (tensor[:, some].transpose(0, 1).flatten(0, 1) for tensor in (self.z, self.c))
-            made = generate_pictures(generator, z, c, self.s_idx[some].repeat_interleave(rows, 0))
+            z, c = (None if one is None else one[:, some].transpose(0, 1).flatten(0, 1) for one in (self.z, self.c))
+            layouts = self.s_idx[some].repeat_interleave(rows, 0)
+            made = generate_pictures(generator, len(layouts), z, c, layouts)
             for start in range(0, len(made), rows):
                 yield made[start : start + rows]
 
@@ -100,21 +106,32 @@ def render(
     else:
         check_output(target, fps, overwrite)
     generator = load_generator(run, device)
+    check_movable(generator)
+    if seed_to is not None:
+        generator.need("z", what="there is no second one to go to (--seed-to)")
     check_extent(target, rows + masks, frames if still else 1 + masks, generator.size * scale)
     s_idx = layouts_between(generator, a, b, frames)
     z = latents_between(generator, seed, seed_to, frames if rows == 1 else rows, path)
-    start = chosen_attributes(generator, attributes)
-    end = start if attributes_to is None else chosen_attributes(generator, attributes_to)
-    c = interpolate(start, end, len(z))
-    grid = Grid(z[None], c[None], s_idx) if rows == 1 else Grid.of_rows(z, c, s_idx)
+    c = _attributes_between(generator, attributes, attributes_to, frames if rows == 1 else rows)
+    if rows == 1:
+        grid = Grid(1, None if z is None else z[None], None if c is None else c[None], s_idx)
+    else:
+        grid = Grid.of_rows(rows, z, c, s_idx)
     columns = _told(_with_layouts(generator, grid) if masks else grid.pictures(generator), on_frame)
     if still:
         lines = list(zip(*columns, strict=True))
-        write_still(target, maskkit.enlarge(maskkit.stack_grid(lines), scale))
+        write_still(target, maskkit.enlarge(maskkit.stack_grid(lines), scale), generator.title)
         return
     beside = np.hstack if rows == 1 else _above_each_other
     film = (maskkit.enlarge(beside(column), scale) for column in columns)
-    maskkit.write_frames(target, film, fps, overwrite=overwrite, note=SYNTHETIC_NOTE)
+    maskkit.write_frames(target, film, fps, overwrite=overwrite, note=synthetic_note(generator.title))
+
+
+def check_movable(generator: LoadedGenerator) -> None:
+    """Raise InputError for a generator that landmarks cannot move."""
+    generator.need("s", what="landmarks cannot move its pictures")
+    if "x" in generator.takes:
+        raise InputError(f"{generator.title} takes pictures, and a sequence between two faces has none to give")
 
 
 def layouts_between(generator: LoadedGenerator, a: str, b: str, frames: int) -> Tensor:
@@ -123,12 +140,31 @@ def layouts_between(generator: LoadedGenerator, a: str, b: str, frames: int) -> 
     return layouts_of_points(generator, maskkit.interpolate(start, end, frames))
 
 
-def latents_between(generator: LoadedGenerator, seed: int, seed_to: int | None, steps: int, path: LatentPath) -> Tensor:
-    """Give latents (steps, n_z) from the one that `seed` draws to that of `seed_to`; all the same where it is None."""
+def latents_between(
+    generator: LoadedGenerator, seed: int, seed_to: int | None, steps: int, path: LatentPath
+) -> Tensor | None:
+    """Give latents (steps, n_z) from the one that `seed` draws to that of `seed_to`; all the same where it is None.
+
+    None for a generator that takes no z.
+    """
+    if "z" not in generator.takes:
+        return None
     start = generator.draw_z(1, seed)[0]
     if seed_to is None:
         return start.expand(steps, -1)
     return interpolate_latents(start, generator.draw_z(1, seed_to)[0], steps, path)
+
+
+def _attributes_between(
+    generator: LoadedGenerator, names: Sequence[str], names_to: Sequence[str] | None, steps: int
+) -> Tensor | None:
+    """Give attributes (steps, n_c) through real values; None for a generator that takes none."""
+    if "c" not in generator.takes:
+        if names or names_to:
+            generator.need("c", what="none can be asked for")
+        return None
+    start = chosen_attributes(generator, names)
+    return interpolate(start, start if names_to is None else chosen_attributes(generator, names_to), steps)
 
 
 def _with_layouts(generator: LoadedGenerator, grid: Grid) -> Iterator[list[Picture]]:

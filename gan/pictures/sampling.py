@@ -1,7 +1,7 @@
 """Grids over layouts, latents and attributes from a trained generator."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -29,12 +29,16 @@ Columns = Literal["z", "c"]
 
 
 @dataclass
-class Layouts:
-    """Rows of a grid: layouts int64 (N, H, W), attributes float32 (N, n_c) or None, and N photos or none."""
+class ChosenRows:
+    """Rows of a grid: layouts int64 (N, H, W), attributes float32 (N, n_c) and photos (N, 3, H, W), None where unknown.
+
+    `pictures` are the photos as pictures, or none.
+    """
 
     s_idx: Tensor
-    c: Tensor | None
-    photos: list[Picture]
+    c: Tensor | None = None
+    x: Tensor | None = None
+    pictures: list[Picture] = field(default_factory=list)
 
 
 @explained("sampling", "take fewer rows, fewer columns (--count) or a smaller scale")
@@ -56,37 +60,38 @@ def sample(
     """Write a PNG grid and give it as uint8 RGB: photo, layout, then generated images.
 
     A row is a layout: the first `rows` rows of `val` (`train` if there are none) in `shards`, by default the run's own;
-    or, if given, `layouts`, each a photo, a point file or a shard row `OUT/train-00000.h5#12`. Along a row `vary` "z"
-    draws `columns` latents; "c" keeps one and shows the row's attributes, then each attribute reversed in turn, or
-    each class in turn where an image has one of n (`loss.cls` softmax). `attributes` names those that are 1; by
-    default a row of the shards keeps its own, and others have none. Raises GanError or maskkit's errors.
+    or, if given, `layouts`, each a photo, a point file or a shard row `OUT/train-00000.h5#12`. Where the generator
+    takes no layout, a row is a latent. Along a row `vary` "z" draws `columns` latents; "c" keeps one and shows the
+    row's attributes, then each attribute reversed in turn, or each class in turn where an image has one of n
+    (`loss.cls` softmax). `attributes` names those that are 1; by default a row of the shards keeps its own, and others
+    have none. Raises GanError or maskkit's errors.
     """
     if min(rows, columns, scale) < 1:
         raise InputError(f"rows, columns and scale must be at least 1, not {rows}, {columns} and {scale}")
     path = Path(out)
     check_still(path, overwrite)
     generator = load_generator(run, device)
-    chosen = choose_layouts(generator, layouts, shards, rows)
-    across = columns if vary == "z" else len(generator.attribute_names) + 1
-    check_extent(path, len(chosen.s_idx), across + 2, generator.size * scale)
-    lines = []
-    for i, layout in enumerate(layout_pictures(chosen.s_idx, generator.scheme)):
-        own = None if chosen.c is None else chosen.c[i]
-        z, c = _row(generator, own, attributes, vary, columns, seed)
-        made = generate_pictures(generator, z, c, chosen.s_idx[i].expand(len(z), -1, -1))
-        lines.append([*chosen.photos[i : i + 1], layout, *made])
+    if vary == "c":
+        generator.need("c", what="none can be reversed along a row")
+    if "s" in generator.takes or "x" in generator.takes:
+        chosen = choose_rows(generator, layouts, shards, rows)
+        lines = _lines_of_rows(generator, chosen, attributes, columns, vary, seed, path, scale)
+    else:
+        if layouts or shards:
+            generator.need("s", what="no row or layout can be chosen for it")
+        lines = _lines_of_latents(generator, attributes, rows, columns, vary, seed, path, scale)
     picture = maskkit.enlarge(maskkit.stack_grid(lines), scale)
-    write_still(path, picture)
+    write_still(path, picture, generator.title)
     return picture
 
 
-def choose_layouts(generator: LoadedGenerator, specs: Sequence[str], shards: str | Path | None, count: int) -> Layouts:
+def choose_rows(generator: LoadedGenerator, specs: Sequence[str], shards: str | Path | None, count: int) -> ChosenRows:
     """Give the layouts of `specs`; without any, those of the first `count` rows of the shards, with their photos.
 
     The shards are the run's own by default; val, or train where val is empty. Raises InputError or maskkit's errors.
     """
     if specs:
-        return Layouts(draw_layouts(generator, specs), None, [])
+        return ChosenRows(draw_layouts(generator, specs))
     folder = shards or generator.settings.data.shards
     if not folder:
         raise InputError("the generator does not know its shards; name their folder with --shards, or a --layout")
@@ -108,7 +113,7 @@ def layouts_of_points(generator: LoadedGenerator, points: ArrayLike) -> Tensor:
     return torch.from_numpy(maskkit.rasterize(points, generator.size, generator.scheme, backend="numpy")).long()
 
 
-def _from_shards(generator: LoadedGenerator, shards: Path, count: int) -> Layouts:
+def _from_shards(generator: LoadedGenerator, shards: Path, count: int) -> ChosenRows:
     if not shards.is_dir():
         raise InputError(f"the run's shards are no longer at {shards}; name their folder with --shards, or a --layout")
     val = RowsAtSize(shards, "val", generator.size)
@@ -122,18 +127,59 @@ def _from_shards(generator: LoadedGenerator, shards: Path, count: int) -> Layout
     if not len(rows):
         raise InputError(f"the shards {shards} hold no rows in val and train")
     real = rows.read(range(min(count, len(rows))))
-    return Layouts(real.s_idx, real.c, to_pictures(real.x))
+    return ChosenRows(real.s_idx, real.c, real.x, to_pictures(real.x))
 
 
-def _row(
+def _lines_of_rows(
+    generator: LoadedGenerator, chosen: ChosenRows, asked: Sequence[str] | None, columns: int, vary: Columns, seed: int,
+    path: Path, scale: int,
+) -> list[list[Picture]]:  # fmt: skip
+    """Give a line for each chosen row: its photo and layout, then what is generated."""
+    lines = []
+    for i, layout in enumerate(layout_pictures(chosen.s_idx, generator.scheme)):
+        own = None if chosen.c is None else chosen.c[i]
+        count, z, c = _along(generator, own, asked, vary, columns, seed)
+        check_extent(path, len(chosen.s_idx), count + 2, generator.size * scale)
+        x = None if chosen.x is None else chosen.x[i].expand(count, -1, -1, -1)
+        made = generate_pictures(generator, count, z, c, chosen.s_idx[i].expand(count, -1, -1), x)
+        lines.append([*chosen.pictures[i : i + 1], layout, *made])
+    return lines
+
+
+def _lines_of_latents(
+    generator: LoadedGenerator, asked: Sequence[str] | None, rows: int, columns: int, vary: Columns, seed: int,
+    path: Path, scale: int,
+) -> list[list[Picture]]:  # fmt: skip
+    """Give a line for each of `rows` latents: with `vary` "c" the same along it, else others all over the grid."""
+    lines = []
+    for i in range(rows):
+        count, z, c = _along(generator, None, asked, vary, columns, seed)
+        check_extent(path, rows, count, generator.size * scale)
+        if z is not None:
+            z = (
+                generator.draw_z(rows * count, seed).view(rows, count, -1)[i]
+                if vary == "z"
+                else (generator.draw_z(rows, seed)[i].expand(count, -1))
+            )
+        lines.append(generate_pictures(generator, count, z, c, None))
+    return lines
+
+
+def _along(
     generator: LoadedGenerator, own: Tensor | None, asked: Sequence[str] | None, vary: Columns, columns: int, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Give z and c along a row."""
+) -> tuple[int, Tensor | None, Tensor | None]:
+    """Give how many pictures a row has, and z and c along it, None where the generator takes none."""
+    takes_z, takes_c = "z" in generator.takes, "c" in generator.takes
+    c = None
     if vary == "c" and one_of_n(generator):
-        classes = torch.eye(len(generator.attribute_names))
-        return generator.draw_z(1, seed).expand(len(classes), -1), classes
-    c = own if own is not None and asked is None else chosen_attributes(generator, asked or ())
-    if vary == "z":
-        return generator.draw_z(columns, seed), c.expand(columns, -1)
-    flips = torch.cat([torch.zeros(1, len(c)), torch.eye(len(c))])
-    return generator.draw_z(1, seed).expand(len(flips), -1), (c - flips).abs()
+        c = torch.eye(len(generator.attribute_names))
+    elif takes_c:
+        c = own if own is not None and asked is None else chosen_attributes(generator, asked or ())
+        if vary == "c":
+            c = (c - torch.cat([torch.zeros(1, len(c)), torch.eye(len(c))])).abs()
+    elif asked:
+        generator.need("c", what="none can be asked for")
+    if vary == "c" and c is not None:
+        return len(c), generator.draw_z(1, seed).expand(len(c), -1) if takes_z else None, c
+    count = columns if takes_z else 1
+    return count, generator.draw_z(count, seed) if takes_z else None, None if c is None else c.expand(count, -1)

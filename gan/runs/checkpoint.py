@@ -5,16 +5,18 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from gan.data.rows import DataDescription
+from gan.data.description import DataDescription
 from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
-from gan.settings.run_settings import Settings, settings_from
+from gan.runs.presets import settings_from
+from gan.settings.run_settings import RunSettings
+from gan.systems import system_class
 from maskkit.files.atomic import write_atomically
 
 FORMAT_VERSION = 2
@@ -23,6 +25,12 @@ _KEYS = {
     "format_version", "step", "batches", "settings", "data", "networks", "averages", "optimisers", "noise", "versions",
 }  # fmt: skip
 _BEST_KEY = "best"  # only in those of a run that has been evaluated
+_STATE_KEY = "state"  # only in those of a system that has any beside weights
+# What an optimiser keeps for a parameter: of the parameter's shape, or a number.
+_MOMENTS: dict[type[torch.optim.Optimizer], tuple[str, ...]] = {
+    torch.optim.Adam: ("step", "exp_avg", "exp_avg_sq"),
+    torch.optim.RMSprop: ("step", "square_avg"),
+}
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +49,15 @@ class Checkpoint:
     path: Path
     step: int
     batches: int
-    settings: Settings
+    settings: RunSettings
     data: DataDescription
     networks: dict[str, dict[str, Tensor]]
-    averages: dict[str, dict[str, Tensor]]  # of G where averaging is on, else empty
+    averages: dict[str, dict[str, Tensor]]  # of what generates, where averaging is on, else empty
     optimisers: dict[str, dict[str, Any]]
     noise: Tensor
     versions: dict[str, str]
     best: Best | None = None
+    state: dict[str, Tensor] = field(default_factory=dict)  # of a system, beside its weights
 
     def save(self) -> None:
         """Write the file atomically. Raises CheckpointError or maskkit's OutputError."""
@@ -66,6 +75,8 @@ class Checkpoint:
         }
         if self.best is not None:
             content[_BEST_KEY] = self.best._asdict()
+        if self.state:
+            content[_STATE_KEY] = self.state
         try:
             write_atomically(self.path, lambda file: torch.save(content, file))
         except RuntimeError as error:  # what torch makes of a full disk
@@ -77,18 +88,23 @@ class Checkpoint:
             raise CheckpointError(f"{self.path}: it holds no network {name}")
         _fill(f"{self.path}: network {name}", network, self.networks[name])
 
-    def fill_generator(self, network: nn.Module) -> None:
-        """Load the weights to generate with: the averaged ones of G if there are any. Raises CheckpointError."""
-        if "G" in self.averages:
-            _fill(f"{self.path}: averaged network G", network, self.averages["G"])
-        else:
-            self.fill_network("G", network)
+    def load_generator(self, settings: RunSettings) -> nn.Module:
+        """Give what generates, with averaged weights where there are any. Raises CheckpointError."""
+        system = system_class(settings.system)
+        builders = system.build(settings, self.data)
+        networks = {name: builders[name]() for name in system.generating}
+        for name, network in networks.items():
+            if name in self.averages:
+                _fill(f"{self.path}: averaged network {name}", network, self.averages[name])
+            else:
+                self.fill_network(name, network)
+        return system.generator(networks)
 
     def fill(
         self,
         networks: Mapping[str, nn.Module],
         averages: Mapping[str, Mapping[str, Tensor]],
-        optimisers: Mapping[str, torch.optim.Adam],
+        optimisers: Mapping[str, torch.optim.Optimizer],
     ) -> None:
         """Load all networks, averages and optimisers. Raises CheckpointError naming what is foreign or missing."""
         parts: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
@@ -110,7 +126,7 @@ class Checkpoint:
         for name, optimiser in optimisers.items():
             self._fill_optimiser(name, optimiser)
 
-    def _fill_optimiser(self, name: str, optimiser: torch.optim.Adam) -> None:
+    def _fill_optimiser(self, name: str, optimiser: torch.optim.Optimizer) -> None:
         """Load one optimiser's moments; rates and betas stay those of the settings."""
         where = f"{self.path}: optimiser {name}"
         held = self.optimisers[name]
@@ -118,17 +134,17 @@ class Checkpoint:
         if not isinstance(moments, dict):
             raise CheckpointError(f"{where}: it holds no state")
         parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-        # Adam keeps nothing before its first step, and something for every parameter after it.
+        # Nothing is kept before the first step, and something for every parameter after it.
         expected = range(len(parameters) if self.step else 0)
         if set(moments) != set(expected):
             raise CheckpointError(
                 f"{where} knows {len(moments)} parameters, and {len(expected)} are needed at step {self.step}"
             )
         for number in expected:
-            shapes = {"step": torch.zeros(()), "exp_avg": parameters[number], "exp_avg_sq": parameters[number]}
-            check_tensors(f"{where}, parameter {number}", moments[number], shapes)
+            like = {key: torch.zeros(()) if key == "step" else parameters[number] for key in _MOMENTS[type(optimiser)]}
+            check_tensors(f"{where}, parameter {number}", moments[number], like)
             # Fused Adam walks through weights and moments side by side, so they must lie alike in memory.
-            for key in ("exp_avg", "exp_avg_sq"):
+            for key in [key for key in like if key != "step"]:
                 moments[number][key] = torch.empty_like(parameters[number]).copy_(moments[number][key])
         optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
@@ -149,7 +165,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path} has format version {content['format_version']!r}, and this program reads {FORMAT_VERSION}"
         )
-    if foreign := set(content) - {_BEST_KEY} ^ _KEYS:
+    if foreign := (set(content) - {_BEST_KEY, _STATE_KEY}) ^ _KEYS:
         key = min(foreign)
         raise CheckpointError(f"{path}: the key {key} is {'foreign' if key in content else 'missing'}")
     for key, kind in {"step": int, "batches": int, "settings": dict, "networks": dict, "averages": dict,
@@ -168,6 +184,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         noise=content["noise"],
         versions=content["versions"],
         best=_best_from(content[_BEST_KEY], path) if _BEST_KEY in content else None,
+        state=_state_from(content.get(_STATE_KEY, {}), path),
     )
 
 
@@ -176,6 +193,12 @@ def _best_from(values: Any, path: Path) -> Best:
         return Best(int(values["step"]), float(values["score"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the key {_BEST_KEY} is damaged ({error!r})") from error
+
+
+def _state_from(values: Any, path: Path) -> dict[str, Tensor]:
+    if not isinstance(values, dict) or not all(isinstance(tensor, Tensor) for tensor in values.values()):
+        raise CheckpointError(f"{path}: the key {_STATE_KEY} holds no tensors by name")
+    return values
 
 
 def checkpoint_path(run: Path, step: int) -> Path:

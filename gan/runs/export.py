@@ -25,7 +25,6 @@ ONNX = ".onnx"
 OPSET = 18
 TOLERANCE = 1e-4  # largest difference from torch, where the image's range is 2
 LARGEST_ONNX = 2**31 - 2**20  # bytes of weights; protobuf ends at 2 GiB
-INPUTS = ("z", "c", "s")
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +43,9 @@ class Export:
 def export_generator(generator: LoadedGenerator | str | Path, out: str | Path, *, overwrite: bool = False) -> Export:
     """Write a generator alone, as the name's ending says: `.safetensors` (for `load_generator`) or `.onnx`.
 
-    `generator` is a loaded one or what `load_generator` takes. The ONNX graph has the float32 inputs z (N, n_z),
-    c (N, n_c) and s (N, n_s, size, size), for any N, and the output image (N, 3, size, size). Both carry the same JSON
+    `generator` is a loaded one or what `load_generator` takes. The ONNX graph has those float32 inputs that the
+    generator takes, of z (N, n_z), c (N, n_c), s (N, n_s, size, size) and x (N, 3, size, size), for any N, and the
+    output image (N, 3, size, size). Both carry the same JSON
     in their metadata and come out with the same bytes each time. Raises GanError, among others where ONNX Runtime is
     there and disagrees with torch by more than 1e-4, or maskkit's errors.
     """
@@ -86,10 +86,10 @@ def encode_onnx(generator: LoadedGenerator) -> bytes:
     with _quiet():
         program = torch.onnx.export(
             copy.deepcopy(generator.network).cpu(),
-            tuple(example[name] for name in INPUTS),
-            input_names=INPUTS,
+            tuple(example.values()),
+            input_names=generator.takes,
             output_names=["image"],
-            dynamic_shapes=tuple({0: batch} for _ in INPUTS),
+            dynamic_shapes=tuple({0: batch} for _ in example),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -119,15 +119,17 @@ def compare_onnx(content: bytes, generator: LoadedGenerator) -> float | None:
 
 
 def draw_example(generator: LoadedGenerator, count: int) -> dict[str, Tensor]:
-    """Draw inputs of the kind that the generator is meant for, by name: float32 on the CPU."""
+    """Draw inputs of the kind that the generator is meant for, by name in its order: float32 on the CPU."""
     noise = torch.Generator().manual_seed(0)
     data = generator.about.data
     s_idx = torch.randint(data.n_s, (count, data.size, data.size), generator=noise)
-    return {
+    inputs = {
         "z": generator.draw_z(count, seed=0),
         "c": torch.randint(2, (count, data.n_c), generator=noise).float(),
         "s": one_hot(s_idx, data.n_s),
+        "x": torch.rand((count, 3, data.size, data.size), generator=noise) * 2 - 1,
     }
+    return {name: inputs[name] for name in generator.takes}
 
 
 def _import_for_onnx(package: str) -> Any:

@@ -10,9 +10,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from gan.data.rows import DataDescription
+from gan.data.description import DataDescription
 from gan.errors import CheckpointError
-from gan.settings.run_settings import Settings, settings_from
+from gan.runs.presets import settings_from
+from gan.settings.run_settings import RunSettings
 
 FORMAT_VERSION = 1
 # The only key: safetensors writes several in an order that changes from run to run.
@@ -24,7 +25,7 @@ _KEYS = {"format_version", "step", "settings", "data", "versions", "note"}
 class About:
     """What one must know of a trained generator beside its weights; `note` says what the rest cannot."""
 
-    settings: Settings
+    settings: RunSettings
     data: DataDescription
     step: int
     versions: dict[str, str] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class About:
             data = DataDescription.from_dict(content["data"], source)
         except OverflowError as error:  # JSON knows 1e999
             raise CheckpointError(f"{source}: its description of the data is damaged ({error})") from error
-        # The size of an all-at-once generator shows in none of its weights, so nothing else would contradict it.
+        # The size of some generators shows in none of their weights, so nothing else would contradict it.
         if data.size != settings.data.size:
             raise CheckpointError(
                 f"{source}: its images have {data.size} pixels, and its settings say {settings.data.size}"

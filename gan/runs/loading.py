@@ -12,24 +12,28 @@ from gan.errors import InputError, RunError
 from gan.runs.checkpoint import Checkpoint, check_tensors, load_checkpoint, load_newest
 from gan.runs.generator_file import About, read_generator
 from gan.runs.run_folder import read_settings
-from gan.settings.run_settings import Settings
-from gan.systems.latents import draw_latents
-from gan.systems.scgan import build_generator, build_segmentor
+from gan.settings.run_settings import RunSettings
+from gan.systems import system_class
+from gan.systems.given import WORDS, Given, draw_latents
 
 EXPORTED = ".safetensors"
 
 
 class LoadedGenerator(nn.Module):
-    """A trained generator with its settings, to be called as `generator(z, c, s)`.
+    """A trained generator with its settings, to be called with what it takes, such as `generator(z, c, s)`.
 
-    `z` float (N, n_z), `c` float (N, n_c), `s` one-hot (N, n_s, size, size) -> float32 (N, 3, size, size) in [-1, 1],
-    on the generator's device and without gradients. Takes `network` over: moves it to `device` and freezes it.
+    `takes` names that, some of `z` float (N, n_z), `c` float (N, n_c), `s` one-hot (N, n_s, size, size) and `x` float
+    (N, 3, size, size) in [-1, 1], in this order; -> float32 (N, 3, size, size) in [-1, 1], on the generator's device
+    and without gradients. Takes `network` over: moves it to `device` and freezes it.
     """
 
     def __init__(self, network: nn.Module, about: About, device: torch.device) -> None:
         super().__init__()
         self.about = about
         self.settings = about.settings
+        self.system = about.settings.system
+        self.title = system_class(self.system).title
+        self.takes = about.settings.takes
         self.scheme: maskkit.RegionScheme = about.data.scheme
         self.attribute_names = about.data.attribute_names
         self.size = about.data.size
@@ -39,8 +43,8 @@ class LoadedGenerator(nn.Module):
 
     @property
     def n_z(self) -> int:
-        """Length of the latent vector."""
-        return self.settings.generator.n_z
+        """Length of the latent vector; 0 where it takes none."""
+        return self.settings.n_z
 
     @property
     def device(self) -> torch.device:
@@ -52,19 +56,37 @@ class LoadedGenerator(nn.Module):
         """What the weights are, and the inputs are turned into."""
         return next(self.parameters()).dtype
 
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
+        """Make images of what the generator takes, in its order or by name. Raises InputError for what does not fit."""
+        given = dict(zip(self.takes, inputs, strict=False)) | named
+        if len(inputs) > len(self.takes) or len(given) < len(inputs) + len(named) or set(given) != set(self.takes):
+            found = ", ".join([*self.takes[: len(inputs)], *named]) or "nothing"
+            raise InputError(f"this generator takes {', '.join(self.takes)}, each once; {found} was given")
+        return self.make(Given(**given))
+
     @torch.no_grad()
-    def forward(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
-        """Make images. Raises InputError where a shape does not fit."""
-        wanted = {
-            "z": (z, (len(z), self.n_z)),
-            "c": (c, (len(z), len(self.attribute_names))),
-            "s": (s, (len(z), len(self.scheme), self.size, self.size)),
+    def make(self, given: Given) -> Tensor:
+        """Make images of those that the generator takes. Raises InputError where one is missing or does not fit."""
+        inputs = given.inputs(self.takes)
+        count = len(inputs[0])
+        shapes = {
+            "z": (count, self.n_z),
+            "c": (count, len(self.attribute_names)),
+            "s": (count, len(self.scheme), self.size, self.size),
+            "x": (count, 3, self.size, self.size),
         }
-        for name, (tensor, shape) in wanted.items():
-            if tensor.shape != shape:
-                raise InputError(f"{name} has the shape {tuple(tensor.shape)}, and this generator needs {shape}")
-        images: Tensor = self.network(*(tensor.to(self.device, self.dtype) for tensor in (z, c, s)))
+        for name, tensor in zip(self.takes, inputs, strict=True):
+            if tensor.shape != shapes[name]:
+                shape = tuple(tensor.shape)
+                raise InputError(f"{name} has the shape {shape}, and this generator needs {shapes[name]}")
+        images: Tensor = self.network(*(tensor.to(self.device, self.dtype) for tensor in inputs))
         return images
+
+    def need(self, *names: str, what: str) -> None:
+        """Raise InputError where the generator does not take what something is about."""
+        for name in names:
+            if name not in self.takes:
+                raise InputError(f"{self.title} takes no {WORDS[name]}, so {what}")
 
     def draw_z(self, count: int, seed: int) -> Tensor:
         """Draw standard normal latents (count, n_z), the same on every device. Raises InputError for a wrong seed."""
@@ -90,11 +112,8 @@ def load_generator(run_or_file: str | Path, device: str = "cpu") -> LoadedGenera
     if _is_exported(path):
         return _load_exported(path, target)
     checkpoint, settings = _load(path)
-    network = build_generator(settings, checkpoint.data)
-    checkpoint.fill_generator(network)
-    return LoadedGenerator(
-        network, About(settings, checkpoint.data, checkpoint.step, checkpoint.versions), target
-    )  # fmt: skip
+    about = About(settings, checkpoint.data, checkpoint.step, checkpoint.versions)
+    return LoadedGenerator(checkpoint.load_generator(settings), about, target)
 
 
 def load_segmentor(run_or_file: str | Path, device: str = "cpu") -> nn.Module:
@@ -106,10 +125,11 @@ def load_segmentor(run_or_file: str | Path, device: str = "cpu") -> nn.Module:
     if _is_exported(path):
         raise RunError(f"{path} holds a generator and no segmentor; name the run's folder or a checkpoint of it")
     checkpoint, settings = _load(path)
-    if settings.segmentor.training == "none":
-        raise RunError(f"{path} was trained without a segmentor (segmentor.training = none); take that of another run")
-    segmentor = build_segmentor(settings, checkpoint.data)
-    checkpoint.fill_network("S", segmentor)
+    name = settings.segmentor_name
+    if name is None:
+        raise RunError(f"{path} was trained without a segmentor; take that of another run")
+    segmentor = system_class(settings.system).build(settings, checkpoint.data)[name]()
+    checkpoint.fill_network(name, segmentor)
     return segmentor.to(choose_device(device)).eval().requires_grad_(False)
 
 
@@ -119,14 +139,16 @@ def _is_exported(path: Path) -> bool:
 
 def _load_exported(path: Path, device: torch.device) -> LoadedGenerator:
     weights, about = read_generator(path)
+    system = system_class(about.settings.system)
     with torch.device("meta"):  # without memory, for the file may claim any size
-        network = build_generator(about.settings, about.data)
+        builders = system.build(about.settings, about.data)
+        network = system.generator({name: builders[name]() for name in system.generating})
     check_tensors(f"{path}: network G", weights, network.state_dict())
     network.load_state_dict(weights, assign=True)
     return LoadedGenerator(network, about, device)
 
 
-def _load(path: Path) -> tuple[Checkpoint, Settings]:
+def _load(path: Path) -> tuple[Checkpoint, RunSettings]:
     """Give a checkpoint and its settings; of a run's config.toml only where its shards lie now."""
     if not path.exists():
         raise RunError(f"there is no run and no checkpoint at {path}")

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 import maskkit
 from gan.computing.device import choose_device
-from gan.data.rows import DataDescription
+from gan.data.description import DataDescription
 from gan.errors import CheckpointError, InputError
 from gan.runs.checkpoint import check_tensors
 from gan.runs.generator_file import About
 from gan.runs.loading import LoadedGenerator
-from gan.settings.run_settings import Settings, load_preset
+from gan.runs.presets import load_preset
 from gan.systems.scgan import build_critic, build_generator, build_segmentor
+from gan.systems.scgan_settings import ScganSettings
 from maskkit.building.celeba import ATTRIBUTES
 
 # Layers of ours by the release's names. G joins s, z, c in this order; so does ours.
@@ -54,9 +55,9 @@ def load_release(
     Raises CheckpointError naming file and key, InputError or maskkit's SchemeError.
     """
     path, data = Path(path), _describe(attributes, scheme)
-    settings = load_preset("release", ["loss.cls=softmax"] if data.scheme.name == "deepfashion" else [])
+    settings = _settings(["loss.cls=softmax"] if data.scheme.name == "deepfashion" else [])
     state = _read(path)
-    _check_attributes(path, state.get("model1.0.model.0.weight"), data, settings.generator.n_z)
+    _check_attributes(path, state.get("model1.0.model.0.weight"), data, settings.n_z)
     network = _fill(f"{path}: network G", build_generator, settings, data, _without_twins(path, state), _GENERATOR)
     note = (
         f"Converted from {path.name} of the public SCGAN release after an unknown number of steps. The order of its "
@@ -71,7 +72,7 @@ def load_release_segmentor(path: str | Path, scheme: str = "scgan", device: str 
     The order of its regions is that of `load_release`'s layouts. Raises CheckpointError naming file and key.
     """
     path, data = Path(path), _describe((), scheme)
-    network = _fill(f"{path}: network A", build_segmentor, load_preset("release"), data, _read(path), _SEGMENTOR)
+    network = _fill(f"{path}: network A", build_segmentor, _settings(), data, _read(path), _SEGMENTOR)
     return network.to(choose_device(device)).eval().requires_grad_(False)
 
 
@@ -81,15 +82,19 @@ def load_release_critic(path: str | Path, attributes: Sequence[str] = ATTRIBUTES
     Raises CheckpointError naming file and key.
     """
     path, data = Path(path), _describe(attributes, "scgan")
-    network = _fill(f"{path}: network D", build_critic, load_preset("release"), data, _read(path), _CRITIC)
+    network = _fill(f"{path}: network D", build_critic, _settings(), data, _read(path), _CRITIC)
     return network.to(choose_device(device)).eval().requires_grad_(False)
+
+
+def _settings(overrides: Sequence[str] = ()) -> ScganSettings:
+    return ScganSettings.model_validate(load_preset("release", overrides).model_dump())
 
 
 def _describe(attributes: Sequence[str], scheme: str) -> DataDescription:
     names = tuple(attributes)
     if len(set(names)) < len(names):
         raise InputError(f"two attributes have the same name: {', '.join(names)}")
-    return DataDescription(load_preset("release").data.size, maskkit.load_scheme(scheme), names, rows=0)
+    return DataDescription(_settings().data.size, maskkit.load_scheme(scheme), names, rows=0)
 
 
 def _read(path: Path) -> dict[Any, Any]:
@@ -133,8 +138,8 @@ def _without_twins(path: Path, state: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _fill(
     where: str,
-    build: Callable[[Settings, DataDescription], nn.Module],
-    settings: Settings,
+    build: Callable[[ScganSettings, DataDescription], nn.Module],
+    settings: ScganSettings,
     data: DataDescription,
     state: dict[Any, Any],
     names: Mapping[str, str],

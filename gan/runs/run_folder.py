@@ -13,17 +13,10 @@ import torch
 
 from gan.computing.compute import Compute
 from gan.errors import RunError
-from gan.settings.run_settings import Settings, first_difference, load_settings, write_settings
+from gan.runs.presets import load_settings
+from gan.settings.run_settings import RunSettings, first_difference, write_settings
 from maskkit.files.atomic import make_folder, write_atomically
 
-# These change nothing that is computed: where the data lies, how it is read, what is written and when.
-# log.evaluate_rows is not among them: scores on other rows would contend for being the best.
-FREE_ON_RESUME = (
-    "data.shards", "data.workers", "data.resident", "log.checkpoint_every", "log.sample_every", "log.sample_columns",
-    "log.sample_rows", "log.keep_checkpoints", "log.evaluate_every",
-    # These change rounding, as another processor or another number of threads does.
-    "compute.channels_last", "compute.fused", "compute.fakes_at_once", "compute.compile", "compute.graphs",
-)  # fmt: skip
 _CONFIG, _METRICS = "config.toml", "metrics.jsonl"
 
 log = logging.getLogger(__name__)
@@ -36,7 +29,7 @@ def check_startable(run: Path) -> None:
         raise RunError(f"{run} is there and not empty; take another name, or --resume to go on with the run in it")
 
 
-def prepare_folder(run: Path, settings: Settings) -> None:
+def prepare_folder(run: Path, settings: RunSettings) -> None:
     """Make what is missing of a run's folder and note the settings in it. Raises maskkit's OutputError."""
     make_folder(run)
     write_settings(run / _CONFIG, settings)  # first: a folder without it can be neither started nor resumed
@@ -46,7 +39,7 @@ def prepare_folder(run: Path, settings: Settings) -> None:
             partial.unlink()
 
 
-def read_settings(run: Path) -> Settings:
+def read_settings(run: Path) -> RunSettings:
     """Read a run's config.toml. Raises RunError where there is no run, SettingsError."""
     config = run / _CONFIG
     if not config.is_file():
@@ -54,12 +47,12 @@ def read_settings(run: Path) -> Settings:
     return load_settings(config)
 
 
-def check_resumable(source: Path, stored: Settings, settings: Settings) -> None:
+def check_resumable(source: Path, stored: RunSettings, settings: RunSettings) -> None:
     """Check that a run can go on with these settings instead of those stored in `source`: its folder or a checkpoint.
 
-    Raises RunError naming the first key that differs and is not free.
+    Raises RunError naming the first key that differs and that a resume may not change.
     """
-    if difference := first_difference(settings, stored, ignore=FREE_ON_RESUME):
+    if difference := first_difference(settings, stored):
         key, asked, kept = difference
         raise RunError(
             f"{source} was made with {key} = {kept!r}, and {asked!r} is asked for; "

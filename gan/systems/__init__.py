@@ -1,43 +1,51 @@
-"""The systems that can be trained, by name, and what the training loop knows of them."""
+"""The systems that can be trained, by name; a system's module is imported when it is first asked for.
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+To add one: a file beside this one with a subclass of `gan.systems.base.System`, its name below, and its presets in
+gan/presets/NAME/ (docs/architecture.md).
+"""
 
-import torch
-from torch import Tensor, nn
+from importlib import import_module
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
 
-from gan.computing.compute import Compute
-from gan.computing.switches import Switches
-from gan.data.batches import Rows
-from gan.data.rows import Batch, DataDescription
-from gan.names import SystemName
-from gan.settings.run_settings import Settings
-from gan.systems.scgan import SCGAN
+from gan.errors import SettingsError
 
+if TYPE_CHECKING:
+    from gan.computing.compute import Compute
+    from gan.data.description import DataDescription
+    from gan.settings.run_settings import RunSettings
+    from gan.systems.base import System
 
-class System(Protocol):
-    """Networks, optimisers of those that learn in rounds, a round and a way to generate; the loop knows no loss."""
-
-    optimisers: dict[str, torch.optim.Adam]
-    base_rates: dict[str, float]
-    switches: Switches
-
-    @property
-    def networks(self) -> Mapping[str, nn.Module]: ...
-
-    def prepare(self, rows: Rows, on_step: Callable[[int, int], None]) -> bool:
-        """Do what comes before the first round; give whether there was anything. `on_step` gets done and total."""
-
-    def train_round(self, stream: Iterator[Batch], noise: torch.Generator) -> dict[str, Tensor]:
-        """Do one round: batches in, weighted loss components by name out (scalars on the device)."""
-
-    def generate(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
-        """Make images (N, 3, H, W) in [-1, 1]."""
+# By name: the module in this folder and the class in it.
+SYSTEMS: dict[str, tuple[str, str]] = {
+    "scgan": ("scgan", "SCGAN"),
+    "wgan-gp": ("acwgan", "WGAN"),
+    "acwgan": ("acwgan", "ACWGAN"),
+}
 
 
-SYSTEMS: dict[SystemName, type[SCGAN]] = {"scgan": SCGAN}
+def system_class(name: str) -> "type[System]":
+    """Give the class of a system. Raises SettingsError for a name that is none."""
+    if name not in SYSTEMS:
+        raise SettingsError(f"there is no system {name!r}; there are {', '.join(SYSTEMS)}")
+    module, attribute = SYSTEMS[name]
+    found: type[System] = getattr(import_module(f"gan.systems.{module}"), attribute)
+    return found
 
 
-def build_system(settings: Settings, data: DataDescription, compute: Compute) -> System:
+def build_system(settings: "RunSettings", data: "DataDescription", compute: "Compute") -> "System":
     """Make the untrained system that the settings name."""
-    return SYSTEMS[settings.system](settings, data, compute)
+    return system_class(settings.system)(settings, data, compute)
+
+
+def preset_folder(system: str) -> Traversable:
+    """Give the folder of a system's presets, a TOML file each."""
+    return files("gan").joinpath("presets", system)
+
+
+def preset_names(system: str) -> tuple[str, ...]:
+    """Give the names of a system's presets, `paper` first."""
+    files_there = (entry.name for entry in preset_folder(system).iterdir())
+    names = [name.removesuffix(".toml") for name in files_there if name.endswith(".toml")]
+    return tuple(sorted(names, key=lambda name: (name != "paper", name)))

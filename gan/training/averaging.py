@@ -23,7 +23,10 @@ class Average:
         """
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, now in self.network.state_dict().items():
-            self.weights[name].lerp_(now, 1 - decay)
+            if now.is_floating_point():
+                self.weights[name].lerp_(now, 1 - decay)
+            else:
+                self.weights[name].copy_(now)  # a count, such as of batches seen, has no mean
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

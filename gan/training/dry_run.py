@@ -1,4 +1,4 @@
-"""A rehearsal: what a run would be, and what it would cost, by a few real steps that leave nothing behind."""
+"""A dry run: what a run would be, and what it would cost, by a few real steps that leave nothing behind."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from gan.computing.graphs import WARM_UP
 from gan.computing.processes import computing
 from gan.computing.spawning import Stop
 from gan.errors import explained
-from gan.settings.run_settings import Settings, settings_text
+from gan.settings.run_settings import RunSettings, settings_text
 from gan.training.fit import WAY_OUT, Request, check_share, set_up
 
 STEPS = 2  # the first one also makes room; the last tells the time
@@ -23,13 +23,13 @@ STEPS = 2  # the first one also makes room; the last tells the time
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run would be. `seconds_per_step` and `memory` (bytes, of one process) are measured in `rehearsed` steps.
+    """What a run would be. `seconds_per_step` and `memory` (bytes, of one process) are measured in `tried` steps.
 
     Evaluation, pictures, checkpoints and what comes before the first step are not in them. `switches` names those of
-    `[compute]` that are on.
+    `[compute]` that are on, `preparation` says what comes before.
     """
 
-    settings: Settings
+    settings: RunSettings
     data: str
     step: int
     last_step: int
@@ -37,8 +37,9 @@ class DryRun:
     device: str
     processes: int
     switches: str
+    preparation: str | None
     parameters: dict[str, int]
-    rehearsed: int
+    tried: int
     seconds_per_step: float
     memory: int
     checkpoint_bytes: int
@@ -57,17 +58,16 @@ class DryRun:
         parameters = ", ".join(f"{name} {count:,}" for name, count in self.parameters.items())
         log = self.settings.log
         kept = log.keep_checkpoints + bool(log.evaluate_every)
-        before = self.settings.segmentor.pretraining
         return "\n".join(
             [
                 settings_text(self.settings),
                 f"data        {self.data}",
                 f"steps       {self.last_step - self.step} to go, up to {self.last_step}: {self.epochs:.2f} epochs",
-                *([f"before      {before} batches for the segmentor alone"] if before and not self.step else []),
+                *([f"before      {self.preparation}"] if self.preparation and not self.step else []),
                 f"parameters  {parameters}",
                 f"device      {self.device}, processes: {self.processes}, precision {self.settings.compute.precision}",
                 f"switches    {self.switches}",
-                f"memory      {self.memory / 1e9:.2f} GB in each process, measured in {self.rehearsed} steps",
+                f"memory      {self.memory / 1e9:.2f} GB in each process, measured in {self.tried} steps",
                 f"time        {_duration(self.seconds)}, by {self.seconds_per_step:.3g} s for the last of them",
                 f"disk        {self.checkpoint_bytes * kept / 1e9:.2f} GB for {kept} checkpoints",
                 "nothing was written",
@@ -79,7 +79,7 @@ class DryRun:
 def dry_run(
     shards: str | Path,
     out: str | Path,
-    settings: Settings,
+    settings: RunSettings,
     *,
     steps: int | None = None,
     epochs: int | None = None,
@@ -91,43 +91,44 @@ def dry_run(
     request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
     check_share(settings, devices or 1)
     with computing(device, devices, settings.compute.precision, partial(_follow, request)) as compute:
-        return _rehearse(compute, request)
+        return _try(compute, request)
 
 
 def _follow(request: Request, compute: Compute, stop: Stop) -> None:
     with explained("the dry run", WAY_OUT):
-        _rehearse(compute, request)
+        _try(compute, request)
 
 
-def _rehearse(compute: Compute, request: Request) -> DryRun:
+def _try(compute: Compute, request: Request) -> DryRun:
     job = set_up(compute, request)
-    trainer, step = job.trainer, job.trainer.step
+    progress, step = job.progress, job.progress.step
     job.load(lambda done, total: None)
     stream, seconds = job.stream(), 0.0
     # A graph is recorded after some rounds without it, and then first replayed.
-    steps = WARM_UP + 2 if trainer.system.switches.graphs else STEPS
+    steps = WARM_UP + 2 if progress.system.switches.graphs else STEPS
     for _ in range(steps):
         start = time.monotonic()
-        trainer.advance(stream)
+        progress.advance(stream)
         seconds = time.monotonic() - start
-    networks = {name: network.state_dict() for name, network in trainer.system.networks.items()}
-    averages = {name: average.weights for name, average in trainer.averages.items()}
+    networks = {name: network.state_dict() for name, network in progress.system.networks.items()}
+    averages = {name: average.weights for name, average in progress.averages.items()}
     moments = [
         tensor
-        for optimiser in trainer.system.optimisers.values()
+        for optimiser in progress.system.optimisers.values()
         for state in optimiser.state_dict()["state"].values()
         for tensor in state.values()
     ]
     return DryRun(
-        settings=trainer.settings,
+        settings=progress.settings,
         data=job.rows.description.summary(),
         step=step,
         last_step=job.last,
-        epochs=(job.last - step) * trainer.settings.schedule.n_repeat / job.plan.batches_per_epoch,
+        epochs=(job.last - step) * progress.settings.schedule.n_repeat / job.plan.batches_per_epoch,
         device=str(compute.device),
         processes=compute.processes,
-        switches=trainer.system.switches.to_text(),
-        rehearsed=steps,
+        switches=progress.system.switches.to_text(),
+        preparation=progress.system.preparation(),
+        tried=steps,
         parameters={name: _count(weights) for name, weights in networks.items()},
         seconds_per_step=seconds,
         memory=most_memory(compute.device),

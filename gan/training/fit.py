@@ -11,15 +11,17 @@ from gan.computing.compute import Compute
 from gan.computing.device import most_memory
 from gan.computing.processes import computing
 from gan.computing.spawning import Stop
-from gan.data.batches import Rows, batches
+from gan.data.batches import Rows, batches, unpaired
+from gan.data.description import DataDescription
+from gan.data.order import BatchOrder
 from gan.data.resident import ResidentRows, make_resident
-from gan.data.rows import Batch, BatchOrder, DataDescription, RowsAtSize
+from gan.data.rows import Batch, RowsAtSize, training_rows
 from gan.errors import NotFiniteError, RunError, SettingsError, explained
 from gan.runs.checkpoint import Checkpoint, best_path, checkpoint_path, checkpoint_paths, load_newest
 from gan.runs.run_folder import check_resumable, check_startable, read_settings, steps_noted
-from gan.settings.run_settings import Settings
-from gan.training.artifacts import Record, check_recordable
-from gan.training.progress import Trainer
+from gan.settings.run_settings import RunSettings
+from gan.training.artifacts import Artifacts, check_recordable
+from gan.training.progress import Progress
 from gan.training.schedule import Plan
 
 WAY_OUT = "take a smaller schedule.batch, data.size or width, or fewer data.workers; what was saved can be resumed"
@@ -63,7 +65,7 @@ class Request:
 
     shards: Path
     run: Path
-    settings: Settings
+    settings: RunSettings
     steps: int | None = None
     epochs: int | None = None
     resume: bool = False
@@ -71,7 +73,7 @@ class Request:
 
 @dataclass
 class Job:
-    """A request on its data: rows, plan, last step, and a trainer that stands where the run does.
+    """A request on its data: rows, plan, last step, and the progress so far.
 
     `source` is where batches come from: the rows, or the room for all of them on the device, which `load` fills.
     """
@@ -80,19 +82,23 @@ class Job:
     source: Rows
     plan: Plan
     last: int
-    trainer: Trainer
+    progress: Progress
     fresh: bool
 
     def load(self, on_rows: Callable[[int, int], None]) -> None:
         """Read all rows if they are to lie on the device; `on_rows` gets the rows done and their number."""
         if isinstance(self.source, ResidentRows):
-            self.source.load(self.trainer.settings.data.workers, on_rows)
+            self.source.load(self.progress.settings.data.workers, on_rows)
 
     def stream(self) -> Iterator[Batch]:
-        """Give batches from where the trainer stands, on its device."""
-        settings, device = self.trainer.settings, self.trainer.compute.device
-        order = BatchOrder(len(self.rows), settings.schedule.batch, settings.seed, start=self.trainer.batches_used)
-        return batches(self.source, order, settings.data.workers, device)
+        """Give batches from where the run stands, on its device."""
+        paired = self._stream(another=False)
+        return paired if self.progress.system.pairing == "paired" else unpaired(paired, self._stream(another=True))
+
+    def _stream(self, *, another: bool) -> Iterator[Batch]:
+        settings, start = self.progress.settings, self.progress.batches_used
+        order = BatchOrder(len(self.rows), settings.schedule.batch, settings.seed, start, another=another)
+        return batches(self.source, order, settings.data.workers, self.progress.compute.device)
 
 
 class _StoppedEarly(Exception):  # noqa: N818
@@ -103,7 +109,7 @@ class _StoppedEarly(Exception):  # noqa: N818
 def fit(
     shards: str | Path,
     out: str | Path,
-    settings: Settings,
+    settings: RunSettings,
     *,
     steps: int | None = None,
     epochs: int | None = None,
@@ -130,22 +136,24 @@ def fit(
 
 
 def set_up(compute: Compute, request: Request) -> Job:
-    """Read what the request names and build the trainer, in every process; nothing is written."""
+    """Read what the request names and build the system, in every process; nothing is written."""
     check_share(request.settings, compute.processes)
     settings = request.settings.with_shards(request.shards.resolve())
-    rows = RowsAtSize(request.shards, "train", settings.data.size, settings)
+    rows = training_rows(request.shards, settings)
     order = BatchOrder(len(rows), settings.schedule.batch, settings.seed)
     plan = Plan(settings.schedule, order.batches_per_epoch)
     last = plan.last_step(request.steps, request.epochs)
     found = compute.from_first(lambda: _find_start(request, rows.description, last))
     compute.in_first(lambda: check_recordable(rows, settings, compute))
-    trainer = Trainer(settings, rows.description, plan, compute)
+    progress = Progress(settings, rows.description, plan, compute)
     if found:
-        trainer.restore(found)
-    return Job(rows, make_resident(rows, compute) or rows, plan, last, trainer, fresh=found is None)
+        progress.restore(found)
+    return Job(
+        rows, make_resident(rows, settings.data.resident, compute) or rows, plan, last, progress, fresh=found is None
+    )
 
 
-def check_share(settings: Settings, processes: int) -> None:
+def check_share(settings: RunSettings, processes: int) -> None:
     """Check that every process gets as many rows of a batch as the others. Raises SettingsError."""
     batch = settings.schedule.batch
     if batch % processes:
@@ -174,29 +182,30 @@ def train(
             raise _StoppedEarly
 
     job = set_up(compute, request)
-    trainer, losses, stopped = job.trainer, dict[str, float](), False
+    progress, losses, stopped = job.progress, dict[str, float](), False
     compute.any(False)  # no folder before every process has come so far
-    with closing(Record(request.run, job.rows, trainer, saved_step=None if job.fresh else trainer.step)) as record:
+    saved = None if job.fresh else progress.step
+    with closing(Artifacts(request.run, job.rows, progress, saved)) as artifacts:
         try:
             job.load(note_preparing)
-            if job.fresh and trainer.prepare(job.source, note_preparing):
-                record.save()
+            if job.fresh and progress.prepare(job.source, note_preparing):
+                artifacts.save()
         except _StoppedEarly:
-            kept = None if job.fresh else checkpoint_path(request.run, trainer.step)
-            return FitResult(request.run, trainer.step, job.last, True, kept, {})
+            kept = None if job.fresh else checkpoint_path(request.run, progress.step)
+            return FitResult(request.run, progress.step, job.last, True, kept, {})
         stream = job.stream()
-        while trainer.step < job.last and not (stopped := asked_to_stop()):
-            epoch, rates = job.plan.epoch(trainer.step), trainer.rates()
+        while progress.step < job.last and not (stopped := asked_to_stop()):
+            epoch, rates = job.plan.epoch(progress.step), progress.rates()
             try:
-                losses = trainer.advance(stream)
+                losses = progress.advance(stream)
             except NotFiniteError as error:
-                raise record.explain(error) from None
-            record.note(epoch, rates, losses, last=trainer.step == job.last)
+                raise artifacts.explain(error) from None
+            artifacts.note(epoch, rates, losses, last=progress.step == job.last)
             if on_step and compute.first:
-                images = trainer.batches_used * trainer.settings.schedule.batch
-                on_step(StepReport(trainer.step, job.last, epoch, losses, images, most_memory(compute.device)))
-        record.save()
-    return FitResult(request.run, trainer.step, job.last, stopped, checkpoint_path(request.run, trainer.step), losses)
+                images = progress.batches_used * progress.settings.schedule.batch
+                on_step(StepReport(progress.step, job.last, epoch, losses, images, most_memory(compute.device)))
+        artifacts.save()
+    return FitResult(request.run, progress.step, job.last, stopped, checkpoint_path(request.run, progress.step), losses)
 
 
 def _follow(request: Request, compute: Compute, stop: Stop) -> None:

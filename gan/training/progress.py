@@ -1,8 +1,8 @@
-"""A system with what its progress consists of, which is what a checkpoint holds."""
+"""A run in progress: all that changes from step to step, which is what a checkpoint holds."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -11,25 +11,27 @@ from torch.nn.utils import get_total_norm
 
 from gan.computing.compute import Compute
 from gan.data.batches import Rows
-from gan.data.rows import Batch, DataDescription
+from gan.data.description import DataDescription
+from gan.data.rows import Batch
 from gan.errors import NotFiniteError
 from gan.runs.checkpoint import Best, Checkpoint
 from gan.runs.run_folder import library_versions
-from gan.settings.run_settings import Settings
+from gan.settings.run_settings import RunSettings
 from gan.systems import build_system
 from gan.training.averaging import Average
 from gan.training.schedule import Plan
 
 
-class Trainer:
-    """A system, the average of its generator, the state of the noise, steps and batches used, and the best score."""
+class Progress:
+    """A system, its averaged weights, the state of the noise, the steps and batches so far, and the best score."""
 
-    def __init__(self, settings: Settings, data: DataDescription, plan: Plan, compute: Compute) -> None:
+    def __init__(self, settings: RunSettings, data: DataDescription, plan: Plan, compute: Compute) -> None:
         self.settings, self.data, self.plan, self.compute = settings, data, plan, compute
         self.system = build_system(settings, data, compute)
         compute.same_everywhere(self.system.networks.values())
         decay = settings.averaging.decay
-        self.averages = {"G": Average(self.system.networks["G"], decay)} if decay else {}
+        averaged = self.system.generating if decay else ()
+        self.averages = {name: Average(self.system.networks[name], decay) for name in averaged}
         self.noise = torch.Generator().manual_seed(settings.seed)
         self.step = self.batches_used = 0
         self.best: Best | None = None
@@ -70,9 +72,21 @@ class Trainer:
             average.update(self.step)
         return {name: seen[name] for name in on_device}
 
-    def generating(self) -> AbstractContextManager[None]:
-        """Let the system generate with the weights that are meant for it: the averaged ones if there are any."""
-        return self.averages["G"].in_place() if self.averages else nullcontext()
+    @contextmanager
+    def generating(self) -> Iterator[None]:
+        """Let the system generate as it is meant to: with averaged weights if there are any, and leaving no trace."""
+        with ExitStack() as stack:
+            for average in self.averages.values():
+                stack.enter_context(average.in_place())
+            networks = [self.system.networks[name] for name in self.system.generating]
+            learning = [network.training for network in networks]
+            for network in networks:
+                network.eval()  # norms over a batch take what they have learned, and learn nothing
+            try:
+                yield
+            finally:
+                for network, before in zip(networks, learning, strict=True):
+                    network.train(before)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint. Raises CheckpointError or maskkit's OutputError."""
@@ -88,6 +102,7 @@ class Trainer:
             noise=self.noise.get_state(),
             versions=library_versions(),
             best=self.best,
+            state=self.system.state(),
         ).save()
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -95,6 +110,7 @@ class Trainer:
         averages = {name: average.weights for name, average in self.averages.items()}
         checkpoint.fill(self.system.networks, averages, self.system.optimisers)
         checkpoint.fill_noise(self.noise)
+        self.system.load_state(checkpoint.state)
         self.step, self.batches_used, self.best = checkpoint.step, checkpoint.batches, checkpoint.best
 
     def _largest_weights(self) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gan.errors import SettingsError
-from gan.settings.run_settings import ScheduleSettings
+from gan.settings.sections import ScheduleSettings
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,11 @@ class Plan:
         return -(-epochs * self.batches_per_epoch // self.schedule.n_repeat)
 
     def rate(self, step: int) -> float:
-        """Give the factor (0, 1] on the learning rates at `step`: constant, then an equal part less each epoch.
+        """Give the factor [0, 1] on the learning rates at `step`: by epochs times by steps."""
+        return self._by_epochs(step) * self._by_steps(step)
+
+    def _by_epochs(self, step: int) -> float:
+        """Stay constant, then lose an equal part each epoch.
 
         After each of the last `decay_epochs` epochs but the last, one part of 1/decay_epochs goes (SCGAN release).
         """
@@ -31,6 +35,13 @@ class Plan:
             return 1.0
         over = max(0, self.epoch(step) - (self.schedule.epochs - decay))
         return max(0.0, 1 - over / decay)
+
+    def _by_steps(self, step: int) -> float:
+        """Multiply by `decay_factor` every so many steps, down to `decay_least` (MUNIT, VAE/GAN)."""
+        chosen = self.schedule
+        if chosen.decay_every == 0:
+            return 1.0
+        return float(max(chosen.decay_least, chosen.decay_factor ** (step // chosen.decay_every)))
 
     def last_step(self, steps: int | None, epochs: int | None) -> int:
         """Give the total steps to run up to; the horizon of the schedule if nothing is asked. Raises SettingsError."""

@@ -1,4 +1,4 @@
-"""A run's own judgement in training: its segmentor on the generator, on the same rows every time."""
+"""Validation in training: a run's own segmentor on its generator, on the same rows every time."""
 
 import math
 
@@ -9,19 +9,19 @@ from gan.computing.compute import Compute
 from gan.data.rows import RowsAtSize
 from gan.errors import DataError
 from gan.evaluation import evaluate, mean_iou
-from gan.settings.run_settings import Settings
-from gan.systems import System
-from gan.systems.latents import draw_latents
+from gan.settings.run_settings import RunSettings
+from gan.systems.base import System
+from gan.systems.given import Given, draw_latents
 from gan.training.previews import rows_to_look_at
 
 
-class Judge:
+class Validation:
     """Scores the generator by the run's own segmentor on the first rows of `val`, or of `train` where it is empty.
 
     Raises DataError where there are too few rows.
     """
 
-    def __init__(self, train: RowsAtSize, settings: Settings, compute: Compute) -> None:
+    def __init__(self, train: RowsAtSize, settings: RunSettings, compute: Compute) -> None:
         self.rows = rows_to_look_at(train)
         if len(self.rows) < 2:
             raise DataError(
@@ -35,8 +35,8 @@ class Judge:
 
         None where a figure has no meaning, such as a share of no way.
         """
-        generator = _InTraining(system, self.rows.reader.scheme, self.settings.generator.n_z, self.compute)
-        segmentor = _Segmentor(system.networks["S"], self.compute)
+        generator = _InTraining(system, self.rows.reader.scheme, self.compute)
+        segmentor = _Segmentor(system.networks[str(self.settings.segmentor_name)], self.compute)
         result = evaluate(generator, segmentor, [self.rows], self.settings.seed, self.settings.log.evaluate_rows)
         seen = result.consistency
         figures = {"value": seen.value, "floor": seen.floor, "ceiling": seen.ceiling, "share": seen.share}
@@ -47,15 +47,15 @@ class Judge:
 class _InTraining:
     """What `evaluate` asks of a generator, by a system that still learns."""
 
-    def __init__(self, system: System, scheme: maskkit.RegionScheme, n_z: int, compute: Compute) -> None:
-        self.system, self.scheme, self.n_z, self.compute = system, scheme, n_z, compute
+    def __init__(self, system: System, scheme: maskkit.RegionScheme, compute: Compute) -> None:
+        self.system, self.scheme, self.takes = system, scheme, system.settings.takes
         self.device = compute.device
 
-    def __call__(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
-        return self.system.generate(*(tensor.to(self.device) for tensor in (z, c, s)))
+    def make(self, given: Given) -> Tensor:
+        return self.system.generate(Given(*(None if one is None else one.to(self.device) for one in given)))
 
     def draw_z(self, count: int, seed: int) -> Tensor:
-        return draw_latents(count, self.n_z, seed)
+        return draw_latents(count, self.system.settings.n_z, seed)
 
 
 class _Segmentor(nn.Module):

@@ -15,8 +15,8 @@ import pytest
 
 import maskkit
 from cli.gan_command import main
-from gan.names import SYSTEM_NAMES
 from gan.runs.checkpoint import checkpoint_paths
+from gan.runs.presets import load_settings
 from gan.systems import SYSTEMS
 from tests.drawn import face_points
 from tests.gan.conftest import SMALL
@@ -143,10 +143,24 @@ def test_the_system_can_be_named(call: Call, drawn_shards: Path, tmp_path: Path)
     (tmp_path / "other.toml").write_text('system = "other"\n')
     arguments = ("--out", tmp_path / "run", "--preset", "tiny", "--config", tmp_path / "other.toml", *SETS)
     status, _, err = call("fit", drawn_shards, *arguments, "--steps", "1")
-    assert status == 1 and "system = 'other'" in err
+    assert status == 1 and "there is no system 'other'; there are scgan" in err
     status, _, err = call("fit", drawn_shards, *arguments, "--steps", "1", "--system", "scgan")
+    assert status == 1 and "are for the system 'other', and 'scgan' is asked for" in err
+    (tmp_path / "other.toml").write_text('system = "wgan-gp"\n[data]\nsize = 32\n')
+    sets = ("--set", "generator.width=2", "--set", "critic.width=2", "--set", "schedule.batch=4")
+    config = ("--config", tmp_path / "other.toml", "--preset", "tiny", *sets, "--steps", "1")
+    status, _, err = call("fit", drawn_shards, "--out", tmp_path / "run", *config)
     assert status == 0, err
-    assert tuple(SYSTEMS) == SYSTEM_NAMES
+    assert load_settings(tmp_path / "run" / "config.toml").system == "wgan-gp"
+
+
+def test_the_systems_are_listed(call: Call) -> None:
+    status, out, _ = call("systems", "--json")
+    found = {one["name"]: one for one in json.loads(out)["systems"]}
+    assert status == 0 and list(found) == list(SYSTEMS)
+    assert found["acwgan"]["takes"] == ["z", "c"] and found["acwgan"]["presets"] == ["paper", "tiny"]
+    status, out, _ = call("systems")
+    assert status == 0 and "arXiv 1905.02320" in out.replace("\n", "")
 
 
 def test_a_missing_torch_is_a_sentence(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from gan.names import MEASURES
 from gan.pictures.tiles import to_bytes
 from gan.runs.checkpoint import checkpoint_paths
 from gan.runs.loading import load_segmentor
-from gan.settings.run_settings import Settings, load_preset
+from gan.runs.presets import load_preset
+from gan.settings.run_settings import RunSettings
 from gan.training.fit import fit
 from maskkit.errors import MissingExtraError, OutputError
 from maskkit.shards.shard_files import Row
@@ -196,7 +197,7 @@ def test_layouts_are_kept_once(drawn_shards: Path) -> None:
     assert len(real.x) == 48 and real.layouts is real.s_idx
 
 
-def test_without_segmentor_and_attributes(small_settings: Settings, tmp_path: Path) -> None:
+def test_without_segmentor_and_attributes(small_settings: RunSettings, tmp_path: Path) -> None:
     shards = write_drawn_shards(tmp_path / "plain", {"train": 8, "test": 4}, names=())
     none = small_settings.segmentor.model_copy(update={"training": "none"})
     settings = small_settings.model_copy(update={"segmentor": none})

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan.settings.run_settings import Settings, load_preset
+from gan.runs.presets import load_preset
+from gan.settings.run_settings import RunSettings
 from gan.training.fit import fit
 
 SMALL = (
@@ -27,12 +28,12 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def small_settings() -> Settings:
+def small_settings() -> RunSettings:
     return load_preset("tiny", SMALL)
 
 
 @pytest.fixture(scope="session")
-def small_run(drawn_shards: Path, small_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_run(drawn_shards: Path, small_settings: RunSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 40 steps on the drawn faces. Not to be written to."""
     run = tmp_path_factory.mktemp("run") / "run"
     fit(drawn_shards, run, small_settings, steps=40, device="cpu")

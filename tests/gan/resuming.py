@@ -2,42 +2,56 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from gan.names import PRESETS
-from gan.settings.run_settings import Settings, load_preset
+from gan.runs.presets import load_preset
+from gan.settings.run_settings import RunSettings
 from tests.drawn import ATTRIBUTES
 
-# 32 x 32 and an eighth of the paper's width.
-CUT = (
-    "data.size=32", "generator.width=8", "generator.n_z=16", "critic.width=8", "segmentor.width=8", "schedule.batch=4",
-)  # fmt: skip
-# Each by its preset and what is changed; all with an averaged generator.
-CASES: dict[str, tuple[str, tuple[str, ...]]] = {
-    **{f"preset {preset}": (preset, ()) for preset in PRESETS},
-    "without segmentor": ("paper", ("segmentor.training=none", "log.evaluate_every=0")),
-    "without segmentor and classifier": (
-        "paper", ("segmentor.training=none", "log.evaluate_every=0", "loss.lambda_cls=0.0"),
-    ),
-    "frozen segmentor": ("paper", ("segmentor.training=frozen", "segmentor.pretraining=6")),
-    "reversed order": ("paper", ("generator.joining=reversed-order",)),
-    "all at once": ("paper", ("generator.joining=all-at-once",)),
-    "norm after every block": ("paper", ("generator.tail_norm=every",)),
-    "penalty of the mean score": ("paper", ("loss.gp_reduction=mean",)),
-    "separate critic updates": ("paper", ("critic.updates=separate",)),
-    "one attribute of n": ("paper", ("loss.cls=softmax",)),
-    "mirrored, fresh layouts": ("paper", ("augmentation.mirror=true", "augmentation.layouts=0.5")),
-    "bfloat16": ("paper", ("compute.precision=bf16",)),
+# 32 x 32 and an eighth of the paper's width, by system.
+SMALL_SIZES = ("data.size=32", "generator.width=8", "generator.n_z=16", "critic.width=8", "schedule.batch=4")
+CUT: dict[str, tuple[str, ...]] = {
+    "scgan": (*SMALL_SIZES, "segmentor.width=8"),
+    "wgan-gp": SMALL_SIZES,
+    "acwgan": SMALL_SIZES,
+}
+
+
+class Case(NamedTuple):
+    """A system by its preset and what is changed; all with an averaged generator."""
+
+    preset: str
+    changes: tuple[str, ...] = ()
+    system: str = "scgan"
+
+
+NO_SEGMENTOR = ("segmentor.training=none", "log.evaluate_every=0")
+CASES: dict[str, Case] = {
+    **{f"preset {preset}": Case(preset) for preset in ("paper", "release", "best", "tiny")},
+    "without segmentor": Case("paper", NO_SEGMENTOR),
+    "without segmentor and classifier": Case("paper", (*NO_SEGMENTOR, "loss.lambda_cls=0.0")),
+    "frozen segmentor": Case("paper", ("segmentor.training=frozen", "segmentor.pretraining=6")),
+    "reversed order": Case("paper", ("generator.joining=reversed-order",)),
+    "all at once": Case("paper", ("generator.joining=all-at-once",)),
+    "norm after every block": Case("paper", ("generator.tail_norm=every",)),
+    "penalty of the mean score": Case("paper", ("loss.gp_reduction=mean",)),
+    "separate critic updates": Case("paper", ("critic.updates=separate",)),
+    "one attribute of n": Case("paper", ("loss.cls=softmax",)),
+    "mirrored, fresh layouts": Case("paper", ("augmentation.mirror=true", "augmentation.layouts=0.5")),
+    "bfloat16": Case("paper", ("compute.precision=bf16",)),
+    **{f"{system} {preset}": Case(preset, ("log.evaluate_every=0",), system)
+       for system in ("wgan-gp", "acwgan") for preset in ("paper", "tiny")},
 }  # fmt: skip
 ONE_OF = ATTRIBUTES[:3]  # of these, every drawn face has exactly one
 
 
-def settings_of(case: str, *overrides: str, cut: bool = True) -> Settings:
+def settings_of(case: str, *overrides: str, cut: bool = True) -> RunSettings:
     """Give a case's settings."""
-    preset, changes = CASES[case]
-    return load_preset(preset, ["averaging.decay=0.9", *(CUT if cut else ()), *overrides, *changes])
+    preset, changes, system = CASES[case]
+    smaller = CUT[system] if cut else ()
+    return load_preset(preset, ["averaging.decay=0.9", *smaller, *overrides, *changes], system=system)
 
 
 def difference(a: Path, b: Path, step: int) -> str | None:

@@ -12,7 +12,8 @@ from gan.computing.processes import computing
 from gan.computing.spawning import Stop
 from gan.errors import InputError, RefusedByFirstError, RunError, SettingsError, TrainingError
 from gan.runs.checkpoint import Checkpoint, load_checkpoint
-from gan.settings.run_settings import Settings, load_preset
+from gan.runs.presets import load_preset
+from gan.settings.run_settings import RunSettings
 from gan.training.fit import Request, fit, train
 from tests.gan.resuming import CUT
 
@@ -25,8 +26,8 @@ SETTINGS = (
 FROZEN = ("segmentor.training=frozen", "segmentor.pretraining=3")
 
 
-def settings(precision: str, *overrides: str) -> Settings:
-    return load_preset("paper", [*CUT, *SETTINGS, f"compute.precision={precision}", *overrides])
+def settings(precision: str, *overrides: str) -> RunSettings:
+    return load_preset("paper", [*CUT["scgan"], *SETTINGS, f"compute.precision={precision}", *overrides])
 
 
 def one_after_the_other(requests: list[Request], compute: Compute, stop: Stop) -> None:

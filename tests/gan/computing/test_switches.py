@@ -12,7 +12,7 @@ from gan.computing.compute import Compute
 from gan.computing.memory import freed_memory_kept
 from gan.computing.switches import Switches, choose_switches
 from gan.runs.checkpoint import load_checkpoint
-from gan.settings.run_settings import load_preset, settings_from
+from gan.runs.presets import load_preset, settings_from
 from gan.systems.scgan import SCGAN, Draws
 from gan.training.fit import fit
 from tests.gan.conftest import SMALL
@@ -22,17 +22,22 @@ NAMES = ("channels_last", "fused", "fakes_at_once", "compile", "graphs")
 
 
 def test_what_cannot_be_had_is_said_once_and_only_where_asked_for(caplog: pytest.LogCaptureFixture) -> None:
-    asked = choose_switches(load_preset("paper", [f"compute.{name}=on" for name in NAMES]), Compute(CPU))
+    asked = choose_switches(load_preset("paper", [f"compute.{name}=on" for name in NAMES]).compute, Compute(CPU), 0)
     assert asked == Switches(True, True, True, asked.compile, False)
     assert [record.getMessage() for record in caplog.records if "graphs" in record.getMessage()] == [
         "compute.graphs = on cannot be had: CUDA graphs need a CUDA device; it stays off"
     ]
     caplog.clear()
-    assert choose_switches(load_preset("paper"), Compute(CPU)) == Switches(fused=True)
-    assert choose_switches(load_preset("paper"), Compute(CPU, "bf16")) == Switches(channels_last=True, fused=True)
-    assert choose_switches(load_preset("paper", [f"compute.{name}=off" for name in NAMES]), Compute(CPU)) == Switches()
+    assert choose_switches(load_preset("paper").compute, Compute(CPU), 0) == Switches(fused=True)
+    assert choose_switches(load_preset("paper").compute, Compute(CPU, "bf16"), 0) == Switches(
+        channels_last=True, fused=True
+    )
+    assert (
+        choose_switches(load_preset("paper", [f"compute.{name}=off" for name in NAMES]).compute, Compute(CPU), 0)
+        == Switches()
+    )
     assert not caplog.records
-    choose_switches(load_preset("paper"), Compute(CPU, "tf32"))
+    choose_switches(load_preset("paper").compute, Compute(CPU, "tf32"), 0)
     assert "compute.precision = tf32 cannot be had: it needs a CUDA device; float32 is computed in full" in caplog.text
 
 
@@ -40,7 +45,7 @@ def test_a_compiler_that_is_missing_is_said(caplog: pytest.LogCaptureFixture) ->
     from torch._inductor import config
 
     with config.patch({"cpp.cxx": ("no-such-compiler",)}):
-        assert not choose_switches(load_preset("paper", ["compute.compile=on"]), Compute(CPU)).compile
+        assert not choose_switches(load_preset("paper", ["compute.compile=on"]).compute, Compute(CPU), 0).compile
     assert "compute.compile = on cannot be had: torch.compile needs a C++ compiler, and none is found" in caplog.text
 
 
@@ -61,8 +66,8 @@ def test_a_round_asks_nothing_of_the_host(updates: str) -> None:
     system = SCGAN(load_preset("tiny", [*SMALL, f"critic.updates={updates}", "compute.fused=off"]), DATA,
                    Compute(torch.device("meta")))  # fmt: skip
     batches = cycle(make_batches(2))
-    parts = [SCGAN(system.settings, DATA, Compute(CPU)).draw(next(batches), noise()) for _ in range(2)]
-    draws = Draws(*(torch.stack(part).to("meta") for part in zip(*parts, strict=True)))
+    drawn = SCGAN(system.settings, DATA, Compute(CPU)).draw(batches, noise())
+    draws = Draws(*(part.to("meta") for part in drawn))
     assert {value.device.type for value in system.learn(draws).values()} == {"meta"}
 
 

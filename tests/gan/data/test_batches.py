@@ -12,10 +12,11 @@ import maskkit
 from gan.computing.compute import Compute
 from gan.data import resident
 from gan.data.batches import batches
+from gan.data.order import BatchOrder, NumberedRows
 from gan.data.resident import ResidentRows, make_resident
-from gan.data.rows import BatchOrder, NumberedRows, RowsAtSize
+from gan.data.rows import RowsAtSize, training_rows
 from gan.errors import DataError
-from gan.settings.run_settings import load_preset
+from gan.runs.presets import load_preset
 from gan.training.fit import fit
 from maskkit.photos.images import resize
 from tests.drawn import drawn_row
@@ -29,8 +30,8 @@ KINDS: dict[str, tuple[str, ...]] = {"as they are": (), "mirrored": BOTH[:1], "f
 
 def on_the_host(rows: RowsAtSize, batch: NumberedRows) -> list[np.ndarray]:
     """What a batch must be, by NumPy and maskkit alone: images, attributes, layouts, layouts for the generator."""
-    assert rows.settings
-    chosen, scheme, size = rows.settings.augmentation, rows.reader.scheme, rows.size
+    chosen, scheme, size = rows.augmentation, rows.reader.scheme, rows.size
+    assert chosen
     samples, count = [rows.reader[row] for row in batch.rows], len(batch.rows)
     images = np.stack([resize(sample["image"], size) for sample in samples])
     points = [maskkit.scale_points(one["landmarks"], 64, size) if "landmarks" in one else None for one in samples]
@@ -39,7 +40,7 @@ def on_the_host(rows: RowsAtSize, batch: NumberedRows) -> list[np.ndarray]:
         sample["mask"][np.ix_(nearest, nearest)] if there is None or size == 64 else maskkit.rasterize(there, size)
         for sample, there in zip(samples, points, strict=True)
     ]
-    rng = np.random.default_rng([rows.settings.seed, batch.number, 1])
+    rng = np.random.default_rng([rows.seed, batch.number, 1])
     for i in np.flatnonzero(rng.random(count) < 0.5) if chosen.mirror else ():
         images[i] = images[i, :, ::-1]
         layouts[i] = maskkit.mirror_label_map(layouts[i], scheme)
@@ -81,7 +82,7 @@ def test_batches_are_what_the_host_makes_of_the_rows(
     data: str, kind: str, size: int, device: str, drawn_shards: Path, tmp_path: Path
 ) -> None:
     write = {"drawn": lambda _: drawn_shards, "mixed": write_mixed_shards, "without": write_without_points}[data]
-    rows = RowsAtSize(write(tmp_path / "shards"), "train", size, load_preset("tiny", ["seed=3", *KINDS[kind]]))
+    rows = training_rows(write(tmp_path / "shards"), load_preset("tiny", ["seed=3", *KINDS[kind]]), size)
     order = list(islice(BatchOrder(len(rows), 4, 3, start=2), 3))
     place = torch.device(device)
     held = ResidentRows(rows, place)
@@ -102,19 +103,18 @@ def compute_with(free: int, monkeypatch: pytest.MonkeyPatch, device: str = "cpu"
 
 
 def test_when_rows_are_held_on_the_device(drawn_shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = {asked: RowsAtSize(drawn_shards, "train", 32, load_preset("tiny", [f"data.resident={asked}"]))
-              for asked in ("auto", "yes", "no")}  # fmt: skip
+    rows = RowsAtSize(drawn_shards, "train", 32)
     needed = 40 * (4 * 32 * 32 + 5)
-    assert make_resident(wanted["auto"], compute_with(10**12, monkeypatch)) is None
-    assert make_resident(wanted["no"], compute_with(10**12, monkeypatch, "cuda")) is None
-    assert make_resident(wanted["auto"], compute_with(2 * needed - 1, monkeypatch, "cuda")) is None
+    assert make_resident(rows, "auto", compute_with(10**12, monkeypatch)) is None
+    assert make_resident(rows, "no", compute_with(10**12, monkeypatch, "cuda")) is None
+    assert make_resident(rows, "auto", compute_with(2 * needed - 1, monkeypatch, "cuda")) is None
     made: list[ResidentRows] = []
     monkeypatch.setattr(resident, "ResidentRows", lambda rows, device: made.append(device))
-    make_resident(wanted["auto"], compute_with(2 * needed, monkeypatch, "cuda"))
-    make_resident(wanted["yes"], compute_with(needed, monkeypatch))
+    make_resident(rows, "auto", compute_with(2 * needed, monkeypatch, "cuda"))
+    make_resident(rows, "yes", compute_with(needed, monkeypatch))
     assert made == [torch.device("cuda"), torch.device("cpu")]
     with pytest.raises(DataError, match=r"data\.resident = yes: 40 rows take 0\.00 GB, and 0\.00 GB are free on cpu"):
-        make_resident(wanted["yes"], compute_with(needed - 1, monkeypatch))
+        make_resident(rows, "yes", compute_with(needed - 1, monkeypatch))
 
 
 def test_a_run_may_go_on_with_its_rows_held_or_not(drawn_shards: Path, tmp_path: Path) -> None:

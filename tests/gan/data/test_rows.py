@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader
 
 import maskkit
 from gan.data.batches import batches
-from gan.data.rows import Batch, BatchOrder, NumberedRows, RowsAtSize, one_hot
+from gan.data.order import BatchOrder, NumberedRows
+from gan.data.rows import Batch, RowsAtSize, one_hot, training_rows
 from gan.errors import DataError
-from gan.settings.run_settings import load_preset
+from gan.runs.presets import load_preset
 from maskkit.shards.description import Dataset
 from maskkit.shards.shard_files import Row, write_shard
 from tests.drawn import drawn_row, write_drawn_shards
@@ -87,7 +88,7 @@ AUGMENTED = load_preset("tiny", ["augmentation.mirror=true", "augmentation.layou
 
 
 def test_workers_change_nothing(drawn_shards: Path) -> None:
-    rows = RowsAtSize(drawn_shards, "train", 32, AUGMENTED)
+    rows = training_rows(drawn_shards, AUGMENTED, 32)
     alone, shared = (list(islice(batches(rows, BatchOrder(40, 4, 0), workers), 12)) for workers in (0, 2))
     for a, b in zip(alone, shared, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
@@ -95,7 +96,7 @@ def test_workers_change_nothing(drawn_shards: Path) -> None:
 
 def test_mirrored_rows_swap_sides_and_stay_exact(drawn_shards: Path) -> None:
     settings = load_preset("tiny", ["augmentation.mirror=true"])
-    rows, chosen = RowsAtSize(drawn_shards, "train", 32, settings), list(range(30))
+    rows, chosen = training_rows(drawn_shards, settings, 32), list(range(30))
     plain, found = rows.read(chosen), training_batch(rows, 4, chosen)
     mirrored = [i for i in chosen if not torch.equal(plain.x[i], found.x[i])]
     assert 5 < len(mirrored) < 25 and torch.equal(plain.c, found.c) and torch.equal(found.layouts, found.s_idx)
@@ -119,19 +120,19 @@ def test_masks_without_points_are_mirrored_by_class(tmp_path: Path) -> None:
     for row in made:
         row.landmarks = None
     shards = write_rows(tmp_path / "shards", made)
-    rows = RowsAtSize(shards, "train", 64, load_preset("tiny", ["augmentation.mirror=true"]))
+    rows = training_rows(shards, load_preset("tiny", ["augmentation.mirror=true"]), 64)
     plain, found = rows.read(range(8)), training_batch(rows, 0, range(8))
     swap = torch.tensor([0, 1, 3, 2, 4, 5, 6])
     mirrored = [i for i in range(8) if not torch.equal(plain.x[i], found.x[i])]
     assert 0 < len(mirrored) < 8
     assert all(torch.equal(found.s_idx[i], swap[plain.s_idx[i]].flip(1)) for i in mirrored)
     with pytest.raises(DataError, match=r"have none to draw from \(scheme scgan\); set augmentation\.layouts=0"):
-        RowsAtSize(shards, "train", 64, AUGMENTED)
+        training_rows(shards, AUGMENTED, 64)
 
 
 def test_fresh_layouts_are_faces_that_the_data_has_not(drawn_shards: Path) -> None:
     """A share of them; within the size by the drawn shift and scale; with one row they are that row moved."""
-    rows, chosen = RowsAtSize(drawn_shards, "train", 64, load_preset("tiny", ["augmentation.layouts=0.5"])), range(40)
+    rows, chosen = training_rows(drawn_shards, load_preset("tiny", ["augmentation.layouts=0.5"]), 64), range(40)
     found = training_batch(rows, 0, chosen)
     plain = rows.read(chosen)
     assert torch.equal(found.x, plain.x) and torch.equal(found.s_idx, plain.s_idx)
@@ -139,7 +140,7 @@ def test_fresh_layouts_are_faces_that_the_data_has_not(drawn_shards: Path) -> No
     assert 10 < len(fresh) < 30
     assert all((found.layouts[i] == region).any() for i in fresh for region in (1, 2, 3, 4, 5))
     held = load_preset("tiny", [f"augmentation.{key}" for key in ("layouts=1.0", "shift=0.0", "scale=0.0")])
-    alone = training_batch(RowsAtSize(drawn_shards, "train", 64, held), 0, [7])
+    alone = training_batch(training_rows(drawn_shards, held, 64), 0, [7])
     assert torch.equal(alone.layouts, alone.s_idx), "blended with itself and not moved, a face stays what it is"
 
 
@@ -171,7 +172,7 @@ def test_softmax_needs_one_of_the_attributes(tmp_path: Path) -> None:
     rows = [drawn_row(0, 64)]
     rows[0].attributes[:] = (0, 1, 1, 0, 0)
     shards = write_rows(tmp_path / "shards", rows)
-    data = RowsAtSize(shards, "train", 64, load_preset("tiny", ["loss.cls=softmax"]))
+    data = training_rows(shards, load_preset("tiny", ["loss.cls=softmax"]), 64)
     with pytest.raises(DataError, match=r"000000\.png: 2 of its attributes are 1, and loss\.cls = 'softmax' needs"):
         data.read([0])
 
@@ -222,7 +223,7 @@ def test_a_row_does_not_depend_on_those_beside_it(tmp_path: Path) -> None:
     rows = RowsAtSize(shards, "train", 32)
     alone = torch.cat([rows.read([i]).s_idx for i in range(4)])
     assert torch.equal(rows.read(range(4)).s_idx, alone)
-    mirrored = RowsAtSize(shards, "train", 32, load_preset("tiny", ["augmentation.mirror=true"]))
+    mirrored = training_rows(shards, load_preset("tiny", ["augmentation.mirror=true"]), 32)
     chosen = np.random.default_rng([0, 3, 1]).random(4) < 0.5
     assert chosen[:2].any() and chosen[2:].any() and not chosen.all()
     found = training_batch(mirrored, 3, range(4))
@@ -238,12 +239,13 @@ def test_a_row_does_not_depend_on_those_beside_it(tmp_path: Path) -> None:
 
 def test_every_shard_must_have_what_fresh_layouts_are_drawn_from(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train-00001\.h5: .*its rows have none to draw from"):
-        RowsAtSize(write_mixed_shards(tmp_path / "shards"), "train", 64, AUGMENTED)
+        training_rows(write_mixed_shards(tmp_path / "shards"), AUGMENTED, 64)
 
 
 READING = """
 import sys
-from gan.data.rows import BatchOrder, RowsAtSize
+from gan.data.order import BatchOrder
+from gan.data.rows import RowsAtSize
 from gan.data.batches import batches
 if __name__ == "__main__":
     stream = batches(RowsAtSize(sys.argv[1], "train", 32), BatchOrder(40, 4, 0), workers=2)

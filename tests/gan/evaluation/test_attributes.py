@@ -10,6 +10,7 @@ from gan.evaluation.attributes import report_attributes, set_attribute
 from gan.evaluation.decoupling import change_one, region_change, report_decoupling
 from gan.evaluation.material import Material
 from gan.evaluation.report import Report
+from gan.systems.given import Given
 
 SIZE, NAMES = 16, ("follows", "ignores", "opposes")
 
@@ -17,13 +18,16 @@ SIZE, NAMES = 16, ("follows", "ignores", "opposes")
 class Painter:
     """Colours the face by attributes and the background by z: red follows c0, green ignores c1, blue opposes c2."""
 
+    takes = ("z", "c", "s")
+
     def __init__(self, leaks: bool = False) -> None:
         self.scheme, self.device, self.leaks = maskkit.load_scheme("scgan"), torch.device("cpu"), leaks
 
     def draw_z(self, count: int, seed: int) -> Tensor:
         return torch.randn(count, 3, generator=torch.Generator().manual_seed(seed))
 
-    def __call__(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+    def make(self, given: Given) -> Tensor:
+        z, c, s = given.inputs(self.takes)
         face = torch.stack([c[:, 0], torch.full_like(c[:, 1], 0.2), 1 - c[:, 2]], 1) * 2 - 1
         inside = torch.ones_like(s[:, :1]) if self.leaks else 1 - s[:, :1]
         return face[:, :, None, None] * inside + z.tanh()[:, :, None, None] * (1 - inside)

@@ -12,6 +12,7 @@ from gan.data.rows import RowsAtSize
 from gan.errors import DataError
 from gan.evaluation import Consistency, class_iou, confusion_matrix, evaluate, mean_iou, pixel_accuracy
 from gan.runs.loading import load_generator
+from gan.systems.given import Given
 
 
 def test_against_scikit_learn() -> None:
@@ -44,11 +45,14 @@ class Oracle(nn.Module):
 class Spelling(nn.Module):
     """A generator that keeps to its layout in the upper half only."""
 
+    takes = ("z", "c", "s")
+
     def __init__(self, like: nn.Module) -> None:
         super().__init__()
         self.scheme, self.device, self.draw_z = like.scheme, torch.device("cpu"), like.draw_z
 
-    def forward(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+    def make(self, given: Given) -> Tensor:
+        (s,) = given.inputs("s")
         x = s.argmax(1, keepdim=True).expand(-1, 3, -1, -1) / 10
         return torch.cat([x[:, :, : x.shape[2] // 2], torch.full_like(x[:, :, x.shape[2] // 2 :], 0.6)], dim=2)
 

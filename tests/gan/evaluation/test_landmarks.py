@@ -14,6 +14,7 @@ from gan.evaluation.landmarks import box_of, measurable, mouth_opening, point_er
 from gan.evaluation.material import Material
 from gan.evaluation.mouth import following, report_mouth, smile_pairs
 from gan.evaluation.report import Report
+from gan.systems.given import Given
 from maskkit.points.landmarks import eye_distance
 from tests.drawn import face_points
 
@@ -94,6 +95,8 @@ def test_following_against_scipy() -> None:
 class TwoPhotos:
     """A generator that shows a closed mouth, or a laughing one where the layout's inner mouth is large."""
 
+    takes = ("z", "c", "s")
+
     def __init__(self, closed: np.ndarray, laughing: np.ndarray, still: bool) -> None:
         self.scheme, self.device, self.still = maskkit.load_scheme("scgan"), torch.device("cpu"), still
         self.photos = [torch.from_numpy(photo).permute(2, 0, 1) / 127.5 - 1 for photo in (closed, laughing)]
@@ -101,7 +104,8 @@ class TwoPhotos:
     def draw_z(self, count: int, seed: int) -> Tensor:
         return torch.zeros(count, 1)
 
-    def __call__(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+    def make(self, given: Given) -> Tensor:
+        (s,) = given.inputs("s")
         wide = s[:, 6].sum((1, 2)) > 15
         return torch.stack([self.photos[bool(one) and not self.still] for one in wide])
 

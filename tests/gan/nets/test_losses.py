@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.nets import losses
-from gan.nets.networks import Critic
+from gan.nets.critics import Critic
 
 
 def test_wasserstein_signs() -> None:

@@ -4,16 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan.nets.networks import (
-    AllAtOnceGenerator,
-    Critic,
-    Generator,
-    Halving,
-    ReleaseSegmentor,
-    ResidualUp,
-    ReversedOrderGenerator,
-    Segmentor,
-)
+from gan.nets.blocks import ResidualUp
+from gan.nets.critics import Critic, Halving
+from gan.nets.segmentors import ReleaseSegmentor, Segmentor
+from gan.systems.scgan_generators import AllAtOnceGenerator, Generator, ReversedOrderGenerator
 
 
 def parameters(network: nn.Module) -> int:

@@ -14,9 +14,10 @@ import maskkit
 from gan.errors import GanError, InputError
 from gan.pictures.rendering import render
 from gan.pictures.sampling import draw_layouts, sample
-from gan.pictures.tiles import SYNTHETIC_NOTE, layout_pictures, to_pictures
+from gan.pictures.tiles import layout_pictures, synthetic_note, to_pictures
 from gan.runs.loading import LoadedGenerator, load_segmentor
-from gan.settings.run_settings import settings_from, write_settings
+from gan.runs.presets import settings_from
+from gan.settings.run_settings import write_settings
 from maskkit.errors import MaskkitError, OutputError
 from tests.drawn import face_points
 
@@ -157,7 +158,7 @@ def test_rows_take_z_and_c_and_frames_the_landmarks(small_run: Path, tmp_path: P
 def test_gif(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
     render(small_run, *mouths, tmp_path / "smile.gif", frames=3, device="cpu")
     with Image.open(tmp_path / "smile.gif") as image:
-        assert image.n_frames == 3 and image.info["comment"] == SYNTHETIC_NOTE.encode()
+        assert image.n_frames == 3 and image.info["comment"] == synthetic_note("SCGAN").encode()
 
 
 def test_refusals(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
@@ -199,7 +200,7 @@ def test_no_memory_left_is_a_sentence(
     def full(*arguments: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(LoadedGenerator, "forward", full)
+    monkeypatch.setattr(LoadedGenerator, "make", full)
     with pytest.raises(GanError, match=r"sampling failed: CUDA out of memory\. If memory is short, take fewer rows"):
         sample(small_run, tmp_path / "grid.png", device="cpu")
     with pytest.raises(GanError, match=r"rendering failed: CUDA out of memory\. If memory is short, take fewer frames"):

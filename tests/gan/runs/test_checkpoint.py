@@ -11,7 +11,7 @@ import torch
 from gan.errors import CheckpointError, IncompleteCheckpointError, RunError
 from gan.runs.checkpoint import checkpoint_paths, load_checkpoint, load_newest, remove_old
 from gan.runs.loading import load_generator, load_segmentor
-from gan.settings.run_settings import Settings
+from gan.settings.run_settings import RunSettings
 from gan.training.fit import fit
 from maskkit.errors import MaskkitError, OutputError
 
@@ -27,7 +27,7 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     torch.save(content, path)
 
 
-def test_a_checkpoint_holds_plain_types_only_and_all_of_them(run: Path, small_settings: Settings) -> None:
+def test_a_checkpoint_holds_plain_types_only_and_all_of_them(run: Path, small_settings: RunSettings) -> None:
     found = load_newest(run)
     assert (found.step, found.batches) == (40, 80)
     assert found.settings.loss == small_settings.loss and found.data.attribute_names[0] == "Black_Hair"
@@ -80,7 +80,7 @@ def test_refused_contents_are_named(run: Path, change: Callable[[dict[str, Any]]
     ],
 )
 def test_resume_refuses_what_does_not_fit(
-    run: Path, drawn_shards: Path, small_settings: Settings, change: Callable[[dict[str, Any]], object], said: str
+    run: Path, drawn_shards: Path, small_settings: RunSettings, change: Callable[[dict[str, Any]], object], said: str
 ) -> None:
     edit(checkpoint_paths(run)[0], change)
     with pytest.raises(CheckpointError) as error:
@@ -89,7 +89,7 @@ def test_resume_refuses_what_does_not_fit(
 
 
 def test_resume_takes_rates_and_betas_from_the_settings(
-    run: Path, drawn_shards: Path, small_settings: Settings
+    run: Path, drawn_shards: Path, small_settings: RunSettings
 ) -> None:
     for path in checkpoint_paths(run):
         edit(path, lambda c: c["optimisers"]["G"]["param_groups"][0].update(betas=(0.1, 0.2), eps=1.0, lr=9.0))
@@ -159,7 +159,7 @@ def test_the_segmentor_of_a_run(run: Path) -> None:
 
 
 def test_a_checkpoint_that_was_passed_over_does_not_displace_a_new_one(
-    run: Path, drawn_shards: Path, small_settings: Settings
+    run: Path, drawn_shards: Path, small_settings: RunSettings
 ) -> None:
     newest = checkpoint_paths(run)[0]
     newest.write_bytes(newest.read_bytes()[:1000])
@@ -171,7 +171,7 @@ def test_a_checkpoint_that_was_passed_over_does_not_displace_a_new_one(
 
 
 def test_a_checkpoint_of_old_that_does_not_name_its_photos_goes_on(
-    run: Path, drawn_shards: Path, small_settings: Settings
+    run: Path, drawn_shards: Path, small_settings: RunSettings
 ) -> None:
     edit(checkpoint_paths(run)[0], lambda content: content["data"].pop("rows_sha256"))
     assert load_generator(run).about.data.rows_sha256 == ""

@@ -20,14 +20,14 @@ from torch import Tensor
 import gan
 import maskkit
 from cli.gan_command import group
-from gan.data.rows import DataDescription
+from gan.data.description import DataDescription
 from gan.errors import CheckpointError, GanError, InputError, RunError
 from gan.runs import export as export_module
 from gan.runs.checkpoint import checkpoint_paths
 from gan.runs.export import Export, draw_example, export_generator
 from gan.runs.generator_file import METADATA_KEY, About
 from gan.runs.loading import LoadedGenerator, load_generator, load_segmentor
-from gan.settings.run_settings import load_preset
+from gan.runs.presets import load_preset
 from gan.systems.scgan import build_generator
 from maskkit.errors import MaskkitError, MissingExtraError, OutputError
 from tests.gan.conftest import SMALL
@@ -165,7 +165,7 @@ def test_what_has_no_segmentor_says_so(small_run: Path, exported: Path, tmp_path
     content = torch.load(checkpoint_paths(small_run)[0], weights_only=True)
     content["settings"]["segmentor"]["training"] = "none"
     torch.save(content, tmp_path / "none.pt")
-    with pytest.raises(RunError, match=r"trained without a segmentor \(segmentor\.training = none\)"):
+    with pytest.raises(RunError, match="trained without a segmentor; take"):
         load_segmentor(tmp_path / "none.pt")
 
 

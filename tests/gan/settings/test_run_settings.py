@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from gan.errors import SettingsError
-from gan.settings.run_settings import PRESETS, first_difference, load_preset, load_settings, write_settings
+from gan.runs.presets import load_preset, load_settings
+from gan.settings.run_settings import first_difference, write_settings
+from gan.systems import preset_names
 
 
 def test_paper_values() -> None:
@@ -26,7 +28,7 @@ def test_release_values() -> None:
     assert (release.schedule.epochs, release.schedule.decay_epochs, release.loss.gp_reduction) == (50, 30, "sum")
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", preset_names("scgan"))
 def test_written_settings_load_again(preset: str, tmp_path: Path) -> None:
     settings = load_preset(preset, ["loss.gp_reduction=mean", "seed=7"]).with_shards(tmp_path / "odd \"name' ü")
     write_settings(tmp_path / "config.toml", settings)
@@ -49,7 +51,7 @@ def test_precision_may_be_written_as_a_number() -> None:
     [
         (
             "loss.lambda_sgm=1",
-            "there is no setting loss.lambda_sgm; there are loss.cls, loss.lambda_cls",
+            "there is no setting loss.lambda_sgm; there are loss.lambda_gp, loss.gp_reduction, loss.cls",
         ),
         ("loss=1", "there is no setting loss"),
         ("seed", "key=value"),
@@ -105,7 +107,7 @@ def test_refused_files_are_named(text: str, said: str, tmp_path: Path) -> None:
 def test_missing_file_and_unknown_preset(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing\.toml cannot be read"):
         load_settings(tmp_path / "nothing.toml")
-    with pytest.raises(SettingsError, match="no preset 'huge'; there are paper, release, best, tiny"):
+    with pytest.raises(SettingsError, match="scgan has no preset 'huge'; there are paper, best, release, tiny"):
         load_preset("huge")
 
 

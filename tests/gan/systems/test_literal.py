@@ -9,8 +9,9 @@ from torch import Tensor, nn
 import maskkit
 from benchmarks.literal import Literal, literal_round
 from gan.computing.compute import Compute
-from gan.data.rows import Batch, DataDescription
-from gan.settings.run_settings import load_preset
+from gan.data.description import DataDescription
+from gan.data.rows import Batch
+from gan.runs.presets import load_preset
 from gan.systems.scgan import SCGAN
 from tests.gan.resuming import CUT
 
@@ -52,7 +53,7 @@ def largest_difference(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> fl
 )
 def test_rounds_are_those_of_algorithm_1(preset: str, changes: tuple[str, ...], rounds: int) -> None:
     """In float64; five critic updates a round, in one step each (paper) or in two (release)."""
-    settings = load_preset(preset, [*CUT, "segmentor.blocks=1", *changes, "compute.precision=64"])
+    settings = load_preset(preset, [*CUT["scgan"], "segmentor.blocks=1", *changes, "compute.precision=64"])
     system = SCGAN(settings, DATA, Compute(CPU, "64"))
     literal = Literal(system)
     ours, theirs = (cycle(made_batches(7)) for _ in range(2))
@@ -66,7 +67,7 @@ def test_rounds_are_those_of_algorithm_1(preset: str, changes: tuple[str, ...], 
 
 @pytest.mark.parametrize("preset", ["paper", "release"])
 def test_first_round_in_float32(preset: str) -> None:
-    system = SCGAN(load_preset(preset, CUT), DATA, Compute(CPU))
+    system = SCGAN(load_preset(preset, CUT["scgan"]), DATA, Compute(CPU))
     literal = Literal(system)
     noise, again = (torch.Generator().manual_seed(3) for _ in range(2))
     found = system.train_round(cycle(made_batches(5)), noise)

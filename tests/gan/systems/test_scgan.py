@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 import maskkit
 from gan.computing.compute import Compute
-from gan.data.rows import Batch, BatchOrder, DataDescription, RowsAtSize, one_hot
-from gan.nets.networks import AllAtOnceGenerator, ReleaseSegmentor, ReversedOrderGenerator
-from gan.settings.run_settings import load_preset
+from gan.data.description import DataDescription
+from gan.data.order import BatchOrder
+from gan.data.rows import Batch, RowsAtSize, one_hot
+from gan.nets.segmentors import ReleaseSegmentor
+from gan.runs.presets import load_preset
 from gan.systems.scgan import SCGAN
+from gan.systems.scgan_generators import AllAtOnceGenerator, ReversedOrderGenerator
 from tests.gan.conftest import SMALL
 
 CPU = torch.device("cpu")
@@ -56,7 +59,7 @@ def noise() -> torch.Generator:
 
 def test_each_step_changes_its_own_network_only(system: SCGAN) -> None:
     real = make_batches(1)[0]
-    now = system.draw(real, noise())
+    now = system.draw_once(real, noise())
     x_fake = system.fake(now)
     steps = {
         "D": lambda: system.critic_step(now, x_fake.detach()),
@@ -85,13 +88,13 @@ def test_segmentor_does_not_depend_on_the_others(system: SCGAN) -> None:
         system.train_round(stream, draws)
     for batch in real:
         alone.segmentor_step(batch.x, batch.s_idx)
-    assert torch.equal(weights(system.S), weights(alone.S))
+    assert torch.equal(weights(system.networks["S"]), weights(alone.networks["S"]))
 
 
 def test_layouts_are_permuted_and_attributes_stay_with_their_images(system: SCGAN) -> None:
     real = make_batches(2)
     seen: list[tuple[Tensor, ...]] = []
-    system.G.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
+    system.networks["G"].register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
     draws = noise()
     system.train_round(iter(real), draws)
     assert len(seen) == 2  # the fifth fake batch (here the second) serves the generator's step as well
@@ -119,12 +122,12 @@ class MeanPixel(nn.Module):
 def test_signs(system: SCGAN) -> None:
     """A critic step raises the real score and lowers the fake one; a generator step raises the fake score."""
     real = make_batches(1)[0]._replace(x=torch.ones(4, 3, 32, 32))
-    system.D = critic = MeanPixel()  # type: ignore[assignment]
+    system.networks["D"] = critic = MeanPixel()  # type: ignore[assignment]
     system.optimisers["D"] = torch.optim.SGD(critic.parameters(), 0.01)  # type: ignore[assignment]
     quiet = {"loss": system.settings.loss.model_copy(update={"lambda_gp": 0.0, "lambda_seg": 0.0, "lambda_cls": 0.0})}
     system.settings = system.settings.model_copy(update=quiet)
     x_fake = -torch.ones(4, 3, 32, 32)
-    now = system.draw(real, noise())
+    now = system.draw_once(real, noise())
     system.critic_step(now, x_fake)
     assert critic(real.x)[0].mean() > 1 and critic(x_fake)[0].mean() < -1
 
@@ -135,12 +138,12 @@ def test_signs(system: SCGAN) -> None:
 
 def test_generator_learns_from_all_three_terms(system: SCGAN) -> None:
     """The gradient at the fake images is that of -D_d + lambda_cls * A_c + lambda_seg * A_s, written out."""
-    now = system.draw(make_batches(1)[0], noise())
+    now = system.draw_once(make_batches(1)[0], noise())
     x_fake = torch.rand(4, 3, 32, 32, generator=noise(), requires_grad=True)
-    score, logits = system.D(x_fake)
+    score, logits = system.networks["D"](x_fake)
     p = torch.sigmoid(logits)
     a_c = -(now.c * p.log() + (1 - now.c) * (1 - p).log()).sum() / 4
-    a_s = -(system.S(x_fake).log_softmax(1) * one_hot(now.layouts, 7)).sum() / (4 * 32 * 32)
+    a_s = -(system.networks["S"](x_fake).log_softmax(1) * one_hot(now.layouts, 7)).sum() / (4 * 32 * 32)
     (expected,) = torch.autograd.grad(-score.mean() + 2 * a_c + 10 * a_s, x_fake)
     system.generator_step(now, x_fake)
     torch.testing.assert_close(x_fake.grad, expected, rtol=1e-4, atol=1e-8)
@@ -178,7 +181,7 @@ def test_components_add_up_and_bear_their_weights(system: SCGAN) -> None:
 def test_layouts_for_the_generator_come_from_the_fresh_ones(system: SCGAN) -> None:
     real = make_batches(1)[0]
     fresh = real._replace(layouts=torch.full_like(real.layouts, 3))
-    now = system.draw(fresh, noise())
+    now = system.draw_once(fresh, noise())
     assert (now.layouts == 3).all() and torch.equal(now.s_idx, real.s_idx)
 
 
@@ -193,26 +196,26 @@ def test_a_frozen_segmentor_learns_before_the_rounds_and_not_in_them(drawn_shard
     """It equals a joint one that has met the same batches (its learning depends on the real data alone)."""
     system = build("segmentor.training=frozen", "segmentor.pretraining=5")
     rows, seen = RowsAtSize(drawn_shards, "train", 32), []
-    untrained = weights(system.S)
+    untrained = weights(system.networks["S"])
     assert system.prepare(rows, lambda done, last: seen.append((done, last)))
     assert seen == [(i, 5) for i in range(1, 6)] and set(system.optimisers) == {"G", "D"}
-    pretrained = weights(system.S)
+    pretrained = weights(system.networks["S"])
     found = system.train_round(cycle(make_batches(2)), noise())
-    assert torch.equal(weights(system.S), pretrained) and not torch.equal(untrained, pretrained)
+    assert torch.equal(weights(system.networks["S"]), pretrained) and not torch.equal(untrained, pretrained)
     assert found["loss_g/seg"] > 0 and "loss_s/seg" not in found
-    assert not any(p.requires_grad for p in system.S.parameters())
+    assert not any(p.requires_grad for p in system.networks["S"].parameters())
     joint = build()
     assert not joint.prepare(rows, lambda done, last: None)
     for number in islice(BatchOrder(len(rows), 4, 0), 5):
         real = rows.read(number.rows)
         joint.segmentor_step(real.x, real.s_idx)
-    assert torch.equal(weights(joint.S), pretrained)
+    assert torch.equal(weights(joint.networks["S"]), pretrained)
 
 
 def test_separate_updates_take_the_penalty_where_the_first_has_led() -> None:
     """The logged penalty is of the critic after its first step, and Adam counts two steps (SCGAN release)."""
     joint, separate = build(), build("critic.updates=separate")
-    now = joint.draw(make_batches(1)[0], noise())
+    now = joint.draw_once(make_batches(1)[0], noise())
     x_fake = torch.zeros(4, 3, 32, 32)
     found = {name: one.critic_step(now, x_fake) for name, one in (("j", joint), ("s", separate))}
     assert found["j"]["loss_d/real"] == found["s"]["loss_d/real"]
@@ -223,7 +226,7 @@ def test_separate_updates_take_the_penalty_where_the_first_has_led() -> None:
     }
     assert steps == {"j": 1, "s": 2}
     again = build("critic.updates=separate")
-    again._step("D", again.score_losses(now, x_fake))
+    again.descend("D", again.score_losses(now, x_fake))
     assert torch.equal(again.penalty_loss(now, x_fake)["loss_d/gp"], found["s"]["loss_d/gp"])
 
 
@@ -231,14 +234,14 @@ def test_one_of_n_attributes_is_held_to_the_softmax() -> None:
     system = build("loss.cls=softmax")
     c = torch.eye(3)[[0, 2, 1, 1]]
     logits = torch.randn(4, 3, generator=noise())
-    by_hand = -(logits.softmax(1).log() * c).sum() / 4
-    torch.testing.assert_close(system.attribute_loss(logits, c), by_hand)
+    by_hand = system.settings.loss.lambda_cls * -(logits.softmax(1).log() * c).sum() / 4
+    torch.testing.assert_close(system.attribute_losses("cls", logits, c)["cls"], by_hand)
 
 
 def test_settings_choose_the_networks() -> None:
-    assert isinstance(build("generator.joining=all-at-once").G, AllAtOnceGenerator)
-    assert isinstance(build("generator.joining=reversed-order").G, ReversedOrderGenerator)
-    assert isinstance(build("segmentor.architecture=release").S, ReleaseSegmentor)
+    assert isinstance(build("generator.joining=all-at-once").networks["G"], AllAtOnceGenerator)
+    assert isinstance(build("generator.joining=reversed-order").networks["G"], ReversedOrderGenerator)
+    assert isinstance(build("segmentor.architecture=release").networks["S"], ReleaseSegmentor)
 
 
 def test_half_precision_keeps_losses_and_weights_whole() -> None:

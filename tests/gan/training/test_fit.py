@@ -20,9 +20,10 @@ from gan.errors import DataError, GanError, NotFiniteError, RunError, TrainingEr
 from gan.evaluation import evaluate, mean_iou
 from gan.runs.checkpoint import checkpoint_paths, load_checkpoint
 from gan.runs.loading import load_generator, load_segmentor
-from gan.settings.run_settings import Settings, load_preset
+from gan.runs.presets import load_preset
+from gan.settings.run_settings import RunSettings
 from gan.systems.scgan import SCGAN
-from gan.training import artifacts as record
+from gan.training import artifacts
 from gan.training import progress as trainer
 from gan.training.fit import fit
 from maskkit.errors import MissingExtraError
@@ -30,7 +31,7 @@ from tests.drawn import write_drawn_shards
 from tests.gan.conftest import SMALL
 
 
-def test_the_folder_tells_what_was_done(small_run: Path, small_settings: Settings) -> None:
+def test_the_folder_tells_what_was_done(small_run: Path, small_settings: RunSettings) -> None:
     lines = [json.loads(line) for line in (small_run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 41))
     assert lines[-1]["epoch"] == 39 * 2 // 10 and lines[0]["lr/G"] == small_settings.optimiser.lr_g
@@ -45,7 +46,7 @@ def test_the_segmentor_learns(small_run: Path) -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_a_run_is_not_overwritten(small_run: Path, drawn_shards: Path, small_settings: Settings) -> None:
+def test_a_run_is_not_overwritten(small_run: Path, drawn_shards: Path, small_settings: RunSettings) -> None:
     before = {path: path.stat().st_mtime_ns for path in small_run.rglob("*")}
     with pytest.raises(RunError, match="not empty; take another name, or --resume"):
         fit(drawn_shards, small_run, small_settings, steps=50)
@@ -57,7 +58,7 @@ def test_a_run_is_not_overwritten(small_run: Path, drawn_shards: Path, small_set
 
 
 def test_resume_needs_a_run_and_its_data(
-    small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path
+    small_run: Path, drawn_shards: Path, small_settings: RunSettings, tmp_path: Path
 ) -> None:
     with pytest.raises(RunError, match="not the folder of a run"):
         fit(drawn_shards, tmp_path / "none", small_settings, resume=True)
@@ -75,7 +76,7 @@ def test_resume_needs_a_run_and_its_data(
 
 
 def test_a_run_that_has_lost_its_checkpoints_is_not_begun_again(
-    small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    small_run: Path, drawn_shards: Path, small_settings: RunSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     for path in checkpoint_paths(run):
@@ -95,7 +96,7 @@ def test_a_run_that_has_lost_its_checkpoints_is_not_begun_again(
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "environment.json"])
 def test_a_folder_in_a_files_place_is_a_sentence(
-    name: str, small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path
+    name: str, small_run: Path, drawn_shards: Path, small_settings: RunSettings, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     (run / name).unlink()
@@ -105,14 +106,14 @@ def test_a_folder_in_a_files_place_is_a_sentence(
 
 
 def test_a_stop_before_the_first_step_can_be_resumed(
-    drawn_shards: Path, small_settings: Settings, tmp_path: Path
+    drawn_shards: Path, small_settings: RunSettings, tmp_path: Path
 ) -> None:
     assert fit(drawn_shards, tmp_path / "run", small_settings, steps=2, stop=lambda: True).step == 0
     assert fit(drawn_shards, tmp_path / "run", small_settings, steps=2, resume=True).step == 2
 
 
 def test_a_start_that_fails_leaves_no_folder(
-    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn_shards: Path, small_settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*arguments: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nmore lines")
@@ -125,12 +126,12 @@ def test_a_start_that_fails_leaves_no_folder(
             fit(drawn_shards, tmp_path / "run", small_settings, device="cpu")
         assert "\n" not in str(error.value)
     with monkeypatch.context() as patch:
-        patch.setattr(record, "Preview", full)
+        patch.setattr(artifacts, "Preview", full)
         with pytest.raises(GanError):
             fit(drawn_shards, tmp_path / "run", small_settings, device="cpu")
     assert not (tmp_path / "run").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(record, "note_environment", full)
+        patch.setattr(artifacts, "note_environment", full)
         with pytest.raises(GanError):
             fit(drawn_shards, tmp_path / "run", small_settings, device="cpu")
     assert fit(drawn_shards, tmp_path / "run", small_settings, steps=1, resume=True, device="cpu").step == 1
@@ -152,7 +153,7 @@ def test_a_killed_reader_is_a_sentence(drawn_shards: Path, tmp_path: Path) -> No
 
 
 def test_metrics_that_were_cut_do_not_stop_a_resume(
-    small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    small_run: Path, drawn_shards: Path, small_settings: RunSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     metrics = run / "metrics.jsonl"
@@ -164,7 +165,7 @@ def test_metrics_that_were_cut_do_not_stop_a_resume(
 
 
 def test_metrics_are_on_the_disk_before_a_checkpoint(
-    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn_shards: Path, small_settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
     fsync = os.fsync
@@ -181,7 +182,7 @@ def test_metrics_are_on_the_disk_before_a_checkpoint(
 
 @pytest.mark.parametrize("text", ["{}", "[" * 5000, "nothing"])
 def test_a_damaged_environment_is_a_sentence(
-    text: str, small_run: Path, drawn_shards: Path, small_settings: Settings, tmp_path: Path
+    text: str, small_run: Path, drawn_shards: Path, small_settings: RunSettings, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     (run / "environment.json").write_text(text)
@@ -196,7 +197,7 @@ def test_only_the_newest_checkpoints_stay(drawn_shards: Path, tmp_path: Path) ->
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(
-    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn_shards: Path, small_settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_round = SCGAN.train_round
 
@@ -237,7 +238,7 @@ def test_a_start_and_its_rehearsal_refuse_the_same(
 
 
 def test_weights_that_are_not_finite_are_not_saved(
-    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn_shards: Path, small_settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last step spoils them, after its losses were taken."""
     train_round = SCGAN.train_round
@@ -245,7 +246,7 @@ def test_weights_that_are_not_finite_are_not_saved(
     def spoil(self: SCGAN, batches: Iterator[Any], noise: torch.Generator) -> dict[str, torch.Tensor]:
         losses = train_round(self, batches, noise)
         with torch.no_grad():
-            next(self.D.parameters()).view(-1)[3] = float("inf")
+            next(self.networks["D"].parameters()).view(-1)[3] = float("inf")
         return losses
 
     monkeypatch.setattr(SCGAN, "train_round", spoil)
@@ -264,7 +265,7 @@ def test_a_segmentor_that_is_prepared_in_vain_is_not_saved(drawn_shards: Path, t
 
 
 def test_memory_is_blamed_only_where_it_was_short(
-    drawn_shards: Path, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn_shards: Path, small_settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for words, blamed in {
         "value cannot be converted to type float without overflow": False,
@@ -318,7 +319,9 @@ def test_data_without_attributes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("device", ["tpu!", "meta", "cuda:99"])
-def test_devices_that_are_not_there(device: str, drawn_shards: Path, small_settings: Settings, tmp_path: Path) -> None:
+def test_devices_that_are_not_there(
+    device: str, drawn_shards: Path, small_settings: RunSettings, tmp_path: Path
+) -> None:
     with pytest.raises(GanError, match="device"):
         fit(drawn_shards, tmp_path / "run", small_settings, device=device)
     assert not (tmp_path / "run").exists()

@@ -3,7 +3,7 @@
 import pytest
 
 from gan.errors import SettingsError
-from gan.settings.run_settings import load_preset
+from gan.runs.presets import load_preset
 from gan.training.schedule import Plan
 
 
@@ -38,3 +38,12 @@ def test_epochs_are_seen_whole() -> None:
 def test_refusals(steps: int | None, epochs: int | None, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         plan(7).last_step(steps, epochs)
+
+
+def test_rates_by_steps() -> None:
+    """Halved every 3 steps, no lower than a fifth; times what epochs leave, here one of two from the third epoch on."""
+    steps = ("schedule.decay_every=3", "schedule.decay_factor=0.5", "schedule.decay_least=0.2")
+    alone = plan(10**6, *steps)
+    assert [alone.rate(step) for step in (0, 2, 3, 5, 6, 9)] == [1, 1, 0.5, 0.5, 0.25, 0.2]
+    both = plan(5, *steps, "schedule.epochs=4", "schedule.decay_epochs=2")  # a step an epoch
+    assert [both.rate(step) for step in range(4)] == [1, 1, 1, 0.25]

@@ -11,13 +11,6 @@ LatentPath = Literal["linear", "spherical"]
 PARALLEL = 1e-6  # radians; below it an arc and a straight line are the same to rounding
 
 
-def draw_latents(count: int, n_z: int, seed: int) -> Tensor:
-    """Draw standard normal latents (count, n_z), the same on every device. Raises InputError for a wrong seed."""
-    if not 0 <= seed < 2**63:
-        raise InputError(f"the seed {seed} is out of range; take one from 0 to 2**63 - 1")
-    return torch.randn(count, n_z, generator=torch.Generator().manual_seed(seed))
-
-
 def interpolate(a: Tensor, b: Tensor, steps: int) -> Tensor:
     """Go straight from `a` to `b`, both (n,): float32 (steps, n), both ends included exactly; one step is `a`."""
     t = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]

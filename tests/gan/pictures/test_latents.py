@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gan.errors import InputError
-from gan.systems.latents import interpolate_latents
+from gan.pictures.latents import interpolate_latents
 
 
 def angle(a: torch.Tensor, b: torch.Tensor) -> float:
