@@ -1,7 +1,7 @@
 """The benchmarks run, and what they keep and mark is right; how fast anything is, no test says."""
 
 import json
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +16,29 @@ HERE = {"code": "abc1234+changes", "processor": "X", "cores": 2, "threads": 2, "
 FIGURE = Figure("a road", 2e-5, 1e-5, 2.0, 1.8, 2.3, "a floor")
 
 
-def test_a_road_of_four_times_its_floor_is_seen_as_such() -> None:
-    figure = measuring.measure(Road("r", 2, lambda: time.sleep(0.02), lambda: time.sleep(0.005), "a shorter sleep"))
-    assert 2.5 < figure.ratio < 5
-    assert figure.lowest <= figure.ratio <= figure.highest
-    assert 0.01 <= figure.seconds < 0.03  # of one of the two items
+class Clock:
+    """Time that passes only where a road says so."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def takes(self, seconds: float) -> Callable[[], None]:
+        return lambda: setattr(self, "now", self.now + seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(measuring, "time", clock)
+    return clock
+
+
+def test_a_road_of_four_times_its_floor_is_seen_as_such(clock: Clock) -> None:
+    figure = measuring.measure(Road("r", 2, clock.takes(0.02), clock.takes(0.005), "a quarter"))
+    assert [figure.lowest, figure.ratio, figure.highest] == pytest.approx([4, 4, 4])
+    assert figure.seconds == pytest.approx(0.01)  # of one of the two items
 
 
 def test_kept_figures_come_back_on_the_same_machine_alone(tmp_path: Path) -> None:
@@ -32,11 +50,11 @@ def test_kept_figures_come_back_on_the_same_machine_alone(tmp_path: Path) -> Non
     assert measuring.last_kept(HERE, tmp_path / "nowhere") == {}
 
 
-def test_worse_means_by_more_than_both_spreads(capsys: pytest.CaptureFixture[str]) -> None:
+def test_worse_means_by_more_than_both_spreads(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
     assert replace(FIGURE, ratio=2.5, lowest=2.4, highest=2.6).worse_than(FIGURE)
     assert not replace(FIGURE, ratio=2.5, lowest=1.9, highest=2.6).worse_than(FIGURE)
     assert not replace(FIGURE, ratio=2.2, lowest=2.1, highest=2.3).worse_than(FIGURE)
-    road = Road("a road", 1, lambda: time.sleep(0.01), lambda: None, "nothing", rounds=1)
+    road = Road("a road", 1, clock.takes(0.01), clock.takes(0.001), "a tenth", rounds=1)
     measuring.show([road, replace(road, name="new")], {"a road": FIGURE})
     out = capsys.readouterr().out
     assert "   2.00 !" in out and "spread: a road\n" in out

@@ -7,7 +7,7 @@ import pytest
 from gan.errors import SettingsError
 from gan.runs.presets import load_preset, load_settings
 from gan.settings.run_settings import first_difference, write_settings
-from gan.systems import preset_names
+from gan.systems import SYSTEMS, preset_names, system_class
 
 
 def test_paper_values() -> None:
@@ -116,3 +116,17 @@ def test_evaluating_needs_a_segmentor() -> None:
         load_preset("tiny", ["log.evaluate_every=5", "segmentor.training=none"])
     assert "tiny with --set: log.evaluate_every = 5, and" in str(error.value)
     assert str(error.value).endswith("no segmentor to evaluate with; set log.evaluate_every=0")
+
+
+def test_what_a_resume_may_change_is_what_changes_no_result() -> None:
+    """For every system the same, and nothing of its own."""
+    free = {
+        "data.shards", "data.workers", "data.resident",
+        "compute.channels_last", "compute.fused", "compute.fakes_at_once", "compute.compile", "compute.graphs",
+        "log.checkpoint_every", "log.sample_every", "log.sample_columns", "log.sample_rows", "log.keep_checkpoints",
+        "log.evaluate_every",
+    }  # fmt: skip
+    for system in SYSTEMS:
+        assert system_class(system).Settings.free_keys() == free
+    a, b = load_preset("tiny"), load_preset("tiny", ["log.sample_every=7", "data.workers=2", "loss.lambda_seg=9"])
+    assert first_difference(a, b) == ("loss.lambda_seg", 5.0, 9.0)
