@@ -9,7 +9,7 @@ import click
 import maskkit
 from cli.shared import EXIT_FAILED, print_json, progress
 from maskkit.exchange import EXPORT_FORMATS, IMPORT_FORMATS
-from maskkit.exchange.deepfashion import RANGES
+from maskkit.exchange.formats.deepfashion import RANGES
 from maskkit.shards.description import SPLITS
 
 FOLDER = click.Path(file_okay=False, path_type=Path)

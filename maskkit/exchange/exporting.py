@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from maskkit.errors import ExchangeError
-from maskkit.exchange import arrays, celebamask_hq, coco, label_png, parquet, tar
 from maskkit.exchange.folders import MANIFEST, whole_folder
+from maskkit.exchange.formats import arrays, celebamask_hq, coco, label_png, parquet, tar
 from maskkit.exchange.outgoing import OnProgress, Outgoing, write_classes, write_json
 from maskkit.shards.description import SPLITS
 

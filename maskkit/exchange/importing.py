@@ -16,13 +16,13 @@ import numpy as np
 import PIL
 
 from maskkit.errors import ExchangeError, MaskkitError
-from maskkit.exchange import celebamask_hq, deepfashion
 from maskkit.exchange.folders import whole_folder
+from maskkit.exchange.formats import celebamask_hq, deepfashion
+from maskkit.exchange.formats.pairs import read_label_pngs
 from maskkit.exchange.grid import add_points, on_grid
 from maskkit.exchange.import_options import ImportOptions, chosen_pairs
 from maskkit.exchange.incoming import Incoming, Pair
 from maskkit.exchange.outgoing import OnProgress
-from maskkit.exchange.pairs import read_label_pngs
 from maskkit.masks.label_tables import translate_labels
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.shards.description import SPLITS, Dataset

@@ -9,7 +9,7 @@ import numpy as np
 import maskkit
 from maskkit.building.celeba import read_celeba
 from maskkit.building.folder import read_folder
-from maskkit.exchange import celebamask_hq
+from maskkit.exchange.formats import celebamask_hq
 from maskkit.exchange.incoming import read_splits, read_tables
 from maskkit.photos.tables import (
     read_attribute_table,

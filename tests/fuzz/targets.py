@@ -11,8 +11,8 @@ from random import Random
 import numpy as np
 
 import maskkit
-from maskkit.exchange import celebamask_hq
-from maskkit.exchange.label_png import read_label_map
+from maskkit.exchange.formats import celebamask_hq
+from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.masks.regions import load_scheme
 from maskkit.morphs.placed_faces import read_face
 from maskkit.photos.images import read_image

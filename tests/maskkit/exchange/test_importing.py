@@ -21,9 +21,9 @@ from scipy.io import savemat
 import maskkit
 from cli.maskkit_command import group
 from maskkit.errors import ExchangeError, ImageError, MaskkitError, OutputError
+from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.exchange.grid import nearest
 from maskkit.exchange.incoming import read_tables
-from maskkit.exchange.label_png import read_label_map
 from maskkit.shards.foreign_files import read_matlab
 from maskkit.shards.ledger import read_ledger
 

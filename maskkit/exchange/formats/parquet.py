@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from maskkit.errors import MissingExtraError
-from maskkit.exchange.label_png import encode_png
+from maskkit.exchange.formats.label_png import encode_png
 from maskkit.exchange.outgoing import Outgoing, Sample
 from maskkit.masks.regions import RegionScheme
 from maskkit.points.landmarks import POINT_COUNT

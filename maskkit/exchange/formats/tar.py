@@ -5,7 +5,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from maskkit.exchange.label_png import encode_png
+from maskkit.exchange.formats.label_png import encode_png
 from maskkit.exchange.outgoing import Outgoing
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import MissingExtraError
-from maskkit.exchange.label_png import encode_png
+from maskkit.exchange.formats.label_png import encode_png
 from maskkit.exchange.outgoing import Outgoing, Sample
 from maskkit.exchange.outlines import outline
 

@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 
 from maskkit.errors import BuildError, ExchangeError, ImageError
+from maskkit.exchange.formats.label_png import encode_png, read_label_map
+from maskkit.exchange.formats.pairs import find_pairs, load, outside
 from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Pair, read_tables
-from maskkit.exchange.label_png import encode_png, read_label_map
 from maskkit.exchange.outgoing import Outgoing, SampleTable
-from maskkit.exchange.pairs import find_pairs, load, outside
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maskkit.errors import ExchangeError
+from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.exchange.incoming import Incoming, Known, Pair, Tables, read_tables
-from maskkit.exchange.label_png import read_label_map
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
