@@ -17,7 +17,7 @@ import PIL
 
 from maskkit.errors import ExchangeError, MaskkitError
 from maskkit.exchange.folders import whole_folder
-from maskkit.exchange.formats import celebamask_hq, deepfashion
+from maskkit.exchange.formats import celebamask_hq, coco_reading, cvat, deepfashion
 from maskkit.exchange.formats.pairs import read_label_pngs
 from maskkit.exchange.grid import add_points, on_grid
 from maskkit.exchange.import_options import ImportOptions, chosen_pairs
@@ -45,8 +45,12 @@ class ImportResult:
 
 
 IMPORT_FORMATS: dict[str, Callable[[Path, ImportOptions], Incoming]] = {
-    "label-png": lambda source, options: read_label_pngs(source, options.scheme, options.images, options.masks),
+    "label-png": lambda source, options: read_label_pngs(
+        source, options.scheme, options.images, options.masks, options.ignore
+    ),
     "celebamask-hq": lambda source, options: celebamask_hq.read(source, options.scheme, options.images, options.masks),
+    "coco": lambda source, options: coco_reading.read(source, options.scheme, options.images),
+    "cvat": lambda source, options: cvat.read(source, options.scheme, options.images, options.masks, options.ignore),
     "deepfashion": lambda source, options: deepfashion.read(source, options.brightness),
 }
 

@@ -1,4 +1,4 @@
-"""COCO instances: images/SPLIT/NAME.png, annotations/instances_SPLIT.json with an annotation for each region of a photo."""
+"""COCO instances: images/SPLIT/NAME.png and annotations/instances_SPLIT.json, one annotation for each region."""
 
 import json
 import shutil
@@ -14,6 +14,7 @@ from maskkit.errors import MissingExtraError
 from maskkit.exchange.formats.label_png import encode_png
 from maskkit.exchange.outgoing import Outgoing, Sample
 from maskkit.exchange.outlines import outline
+from maskkit.masks.regions import RegionScheme
 
 
 def write(outgoing: Outgoing, folder: Path, polygons: bool) -> None:
@@ -24,14 +25,9 @@ def write(outgoing: Outgoing, folder: Path, polygons: bool) -> None:
     """
     encode = _polygons if polygons else _run_lengths()
     (folder / "annotations").mkdir()
-    categories: list[dict[str, Any]] = [
-        {"id": i, "name": r.name, "supercategory": outgoing.scheme.name, "color": list(r.color)}
-        for i, r in enumerate(outgoing.scheme.regions) if i
-    ]  # fmt: skip
+    head = json.dumps(_head(outgoing.scheme), ensure_ascii=False)
     for split in outgoing.splits:
-        about = {"info": {"description": f"{outgoing.scheme.name} masks, exported by maskkit", "version": "1.0"}}
-        about |= {"licenses": [{"id": 1, "name": "see the source of the photos", "url": ""}], "categories": categories}
-        start = f'{json.dumps(about, ensure_ascii=False)[:-1]},\n"annotations": ['
+        start = f'{head[:-1]},\n"annotations": ['
         path = folder / "annotations" / f"instances_{split}.json"
         # Two lists grow at a time and neither fits into memory: the second waits in a file of its own.
         with path.open("w", encoding="utf-8") as file, TemporaryFile("w+", encoding="utf-8", dir=folder) as images:
@@ -40,6 +36,18 @@ def write(outgoing: Outgoing, folder: Path, polygons: bool) -> None:
             file.write('],\n"images": ')
             shutil.copyfileobj(images, file)
             file.write("]}\n")
+
+
+def _head(scheme: RegionScheme) -> dict[str, Any]:
+    categories = [
+        {"id": i, "name": region.name, "supercategory": scheme.name, "color": list(region.color)}
+        for i, region in enumerate(scheme.regions) if i
+    ]  # fmt: skip
+    return {
+        "info": {"description": f"{scheme.name} masks, exported by maskkit", "version": "1.0"},
+        "licenses": [{"id": 1, "name": "see the source of the photos", "url": ""}],
+        "categories": categories,
+    }
 
 
 class _List:

@@ -1,6 +1,7 @@
 """Parquet for Hugging Face `datasets`: data/SPLIT-00000-of-00001.parquet, which `load_dataset(folder)` understands."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from maskkit.masks.regions import RegionScheme
 from maskkit.points.landmarks import POINT_COUNT
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
+PICTURE = {"_type": "Image"}
+
+Features = dict[str, Any]
 
 
 def write(outgoing: Outgoing, folder: Path) -> None:
@@ -18,6 +22,17 @@ def write(outgoing: Outgoing, folder: Path) -> None:
 
     Its metadata tell `datasets` which columns are pictures. Raises MissingExtraError without pyarrow.
     """
+
+    def row(sample: Sample) -> dict[str, Any]:
+        return _row(sample, outgoing.scheme, outgoing.attribute_names)
+
+    write_tables(outgoing, folder, lambda pointed: _features(outgoing.attribute_names, pointed), row)
+
+
+def write_tables(
+    outgoing: Outgoing, folder: Path, features: Callable[[bool], Features], row: Callable[[Sample], dict[str, Any]]
+) -> None:
+    """Write the rows that `row` makes, with the columns that `features` names for splits with or without points."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -25,38 +40,43 @@ def write(outgoing: Outgoing, folder: Path) -> None:
         raise MissingExtraError("pyarrow", "exchange", "writing Parquet") from error
     (folder / "data").mkdir()
     for split in outgoing.splits:
-        pointed = outgoing.has_landmarks(split)
-        features = _features(outgoing.attribute_names, pointed)
-        metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-        schema = _schema(pa, outgoing.attribute_names, pointed).with_metadata(metadata)
+        columns = features(outgoing.has_landmarks(split))
+        metadata = {"huggingface": json.dumps({"info": {"features": columns}})}
+        schema = pa.schema([(name, _arrow_type(pa, one)) for name, one in columns.items()]).with_metadata(metadata)
         files = sum(entry.rows > 0 for entry in outgoing.dataset.of_split(split))
         for number, part in enumerate(outgoing.parts(split)):
-            rows = [_row(sample, outgoing.scheme, outgoing.attribute_names) for sample in part]
             name = f"{SPLIT_NAMES[split]}-{number:05d}-of-{files:05d}.parquet"
-            pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "data" / name, row_group_size=256)
+            table = pa.Table.from_pylist([row(sample) for sample in part], schema=schema)
+            pq.write_table(table, folder / "data" / name, row_group_size=256)
 
 
-def _schema(pa: Any, names: tuple[str, ...], pointed: bool) -> Any:
-    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    columns = [("id", pa.string()), ("image", picture), ("mask", picture)]
-    if names:
-        columns.append(("attributes", pa.struct([(name, pa.uint8()) for name in names])))
-    if pointed:
-        columns.append(("landmarks", pa.list_(pa.list_(pa.float32(), 2), POINT_COUNT)))
-        columns += [("detector", pa.string()), ("score", pa.float32()), ("box", pa.list_(pa.float32(), 4))]
-    return pa.schema(columns)
+def value(kind: str) -> Features:
+    """A column of plain values in the words of `datasets`."""
+    return {"dtype": kind, "_type": "Value"}
 
 
-def _features(names: tuple[str, ...], pointed: bool) -> dict[str, Any]:
-    """The columns in the words of `datasets`."""
+def picture(name: str, png: bytes) -> dict[str, Any]:
+    """A picture as a cell of the kind PICTURE."""
+    return {"bytes": png, "path": name}
 
-    def value(kind: str) -> dict[str, Any]:
-        return {"dtype": kind, "_type": "Value"}
 
-    def several(feature: dict[str, Any], length: int) -> dict[str, Any]:
+def _arrow_type(pa: Any, feature: Features) -> Any:
+    match feature.get("_type"):
+        case "Image":
+            return pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+        case "Value":
+            return pa.type_for_alias(feature["dtype"])
+        case "Sequence":
+            return pa.list_(_arrow_type(pa, feature["feature"]), feature["length"])
+        case _:
+            return pa.struct([(name, _arrow_type(pa, one)) for name, one in feature.items()])
+
+
+def _features(names: tuple[str, ...], pointed: bool) -> Features:
+    def several(feature: Features, length: int) -> Features:
         return {"feature": feature, "length": length, "_type": "Sequence"}
 
-    features: dict[str, Any] = {"id": value("string"), "image": {"_type": "Image"}, "mask": {"_type": "Image"}}
+    features: Features = {"id": value("string"), "image": PICTURE, "mask": PICTURE}
     if names:
         features["attributes"] = {name: value("uint8") for name in names}
     if pointed:
@@ -69,6 +89,6 @@ def _row(sample: Sample, scheme: RegionScheme, names: tuple[str, ...]) -> dict[s
     row = {
         key: value for key, value in sample.about(names).items() if key != "split" and (key != "attributes" or names)
     }
-    for key, picture in (("image", encode_png(sample.image)), ("mask", encode_png(sample.mask, scheme))):
-        row[key] = {"bytes": picture, "path": f"{sample.name}.{key}.png"}
+    row["image"] = picture(f"{sample.name}.image.png", encode_png(sample.image))
+    row["mask"] = picture(f"{sample.name}.mask.png", encode_png(sample.mask, scheme))
     return row
