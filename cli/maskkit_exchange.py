@@ -98,6 +98,8 @@ def import_command(
     else:
         reasons = "".join(f"\n  left out, {reason}: {count}" for reason, count in result.reasons.items())
         click.echo(f"{result.kept:,} rows in {out} ({result.splits}){reasons}\nlook at {out / 'preview.png'}")
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if result.too_many_skipped:
         share = result.skipped / (result.kept + result.skipped)
         click.echo(f"error: {share:.1%} of the rows were left out, more than --max-skipped {max_skipped}", err=True)

@@ -22,6 +22,7 @@ from maskkit.exchange.formats.pairs import read_label_pngs
 from maskkit.exchange.grid import add_points, on_grid
 from maskkit.exchange.import_options import ImportOptions, chosen_pairs
 from maskkit.exchange.incoming import Incoming, Pair
+from maskkit.exchange.label_order import Census
 from maskkit.exchange.outgoing import OnProgress
 from maskkit.masks.label_tables import translate_labels
 from maskkit.masks.regions import RegionScheme, load_scheme
@@ -42,6 +43,7 @@ class ImportResult:
     splits: dict[str, int]
     reasons: dict[str, int]
     too_many_skipped: bool
+    warnings: tuple[str, ...] = ()  # what speaks against the scheme that the labels were said to have
 
 
 IMPORT_FORMATS: dict[str, Callable[[Path, ImportOptions], Incoming]] = {
@@ -79,12 +81,13 @@ def import_masks(
     if not source.is_dir():
         raise ExchangeError(f"{source}: no such folder")
     incoming = IMPORT_FORMATS[format](source, options)
+    census = Census(incoming)
     with closing(incoming):
         dataset = _import(incoming, options, source, Path(out), overwrite, on_progress)
     skipped, kept = dataset.skipped(), sum(dataset.counts().values())
     reasons = Counter(reason for entry in dataset.shards for _, reason in entry.skipped)
     too_many = skipped > max_skipped * (skipped + kept)
-    return ImportResult(Path(out), kept, skipped, dataset.counts(), dict(reasons), too_many)
+    return ImportResult(Path(out), kept, skipped, dataset.counts(), dict(reasons), too_many, census.doubts())
 
 
 def _import(

@@ -17,6 +17,10 @@ ear_r 15 9 ear_r background          neck_l 16 15 others background neck 17 14 n
 cloth 18 16 others background
 """
 ROWS = np.array(BY_HAND.split()).reshape(19, 5)
+# What each class of facer's `celebm/448` was trained on (FaRL, farl/datasets/celebamask_hq.py), as CelebAMask-HQ's.
+FACER = [0, 17, 1, 18, 8, 9, 6, 7, 4, 5, 2, 10, 12, 11, 13, 3, 14, 15, 16]
+# LaPa's 11 in SCGAN's numbers: skin, brows, left and right eye, nose, lip, mouth, lip, hair.
+LAPA = [0, 1, 1, 1, 3, 2, 4, 5, 6, 5, 0]
 
 
 def test_tables_are_those_written_by_hand() -> None:
@@ -30,6 +34,14 @@ def test_tables_are_those_written_by_hand() -> None:
         other = maskkit.translate_labels(both, "celebamask-hq", "face-parsing")
         assert (maskkit.translate_labels(other, "face-parsing", target)[0] == made).all()
     assert set(maskkit.label_table("celebamask-hq", "secgan")) == set(range(12))
+
+
+def test_the_orders_of_facer_and_lapa() -> None:
+    assert maskkit.label_table("facer", "celebamask-hq").tolist() == FACER
+    assert maskkit.label_table("celebamask-hq", "facer").tolist() == np.argsort(FACER).tolist()
+    by_name = [maskkit.load_scheme("scgan").names.index(ROWS[label, 4]) for label in FACER]
+    assert maskkit.label_table("facer", "scgan").tolist() == by_name
+    assert maskkit.label_table("lapa", "scgan").tolist() == LAPA
 
 
 def test_there_and_back_is_the_same() -> None:
