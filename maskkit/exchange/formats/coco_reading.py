@@ -168,7 +168,7 @@ def _region(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
         if list(segmentation["size"]) != [height, width]:
             raise ValueError(f"its code is for {segmentation['size']}, and the photo is [{height}, {width}]")
         counts = segmentation["counts"]
-        return from_run_lengths(_unpacked(counts) if isinstance(counts, str) else counts, height, width)
+        return from_run_lengths(unpacked(counts) if isinstance(counts, str) else counts, height, width)
     region = np.zeros((height, width), dtype=bool)
     for polygon in segmentation:
         if len(polygon) * height > LARGEST_WORK:
@@ -189,7 +189,7 @@ def from_run_lengths(counts: list[int], height: int, width: int) -> NDArray[np.b
     return np.repeat(inside, lengths).reshape(width, height).T
 
 
-def _unpacked(code: str) -> list[int]:
+def unpacked(code: str) -> list[int]:
     """The runs of COCO's packed text: five bits a character, each run from the third on less the one before the last.
 
     As maskApi.c of pycocotools writes them; read here because its reader trusts them.

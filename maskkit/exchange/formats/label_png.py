@@ -64,8 +64,6 @@ def read_label_map(path: Path, scheme: RegionScheme, ignore: int | None = None) 
         mode, array = ("RGB", array[..., :3]) if mode == "RGBA" else ("L", array[..., 0])
     if mode == "RGB":
         return _from_colors(array, scheme, path, ignore)
-    if mode not in ("P", "L", "1") and not mode.startswith("I"):
-        raise ImageError(f"{path}: a label map is a palette, grey or RGB picture, and this one is {mode}")
     if ignore is not None:
         array = np.where(array == ignore, 0, array)
     if array.max() >= len(scheme):
