@@ -31,7 +31,8 @@ def write(outgoing: Outgoing, folder: Path) -> None:
     splits = [f"{split}: images/{split}" for split in outgoing.splits]
     if "val" not in outgoing.splits:  # its trainer refuses to start without
         splits.append(f"val: images/{outgoing.splits[-1]}")
-    text = "\n".join(["path: .", *splits, "names:", *names]) + "\n"
+    # Without a path: the trainer takes the folder of this file, where "." would be the one that it is started in.
+    text = "\n".join([*splits, "names:", *names]) + "\n"
     (folder / "data.yaml").write_text(text, encoding="utf-8")
 
 
