@@ -72,6 +72,9 @@ def start_points() -> Iterator[bytes]:
     yield f"j{json.dumps({'points': pairs})}".encode()
     yield f"cid,{header}\nface.jpg,{row}\n".encode()
     yield f"c{row}\n".encode()
+    mesh = [(10 + x % 23, 20 + x // 23) for x in range(468)]  # MediaPipe's, in pixels
+    yield ("c" + "\n".join(f"{x},{y}" for x, y in mesh)).encode()
+    yield f"j{json.dumps([{'x': x, 'y': y} for x, y in mesh], separators=(',', ':'))}".encode()
 
 
 # --- shards

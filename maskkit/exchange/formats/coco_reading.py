@@ -21,6 +21,7 @@ from maskkit.shards.description import SPLITS
 
 PLACES = ("annotations/instances_*.json", "annotations/*.json", "*/_annotations.coco.json", "*.json")
 SPLIT_WORDS = re.compile("(train)|(val)|(test)")
+LONGEST_PART = 255  # bytes of a file's name
 LARGEST_WORK = 1 << 28  # numbers of a polygon times rows of its photo; a byte each is taken to draw it
 MANIFESTS = ("export.json", "scheme.json")  # of an export
 
@@ -106,10 +107,12 @@ def _photo(source: Path, images: str | None, path: Path, entry: Entry, several: 
     word = SPLIT_WORDS.search(path.stem) or SPLIT_WORDS.search(path.parent.name)
     split = SPLITS[word.lastindex - 1] if word and word.lastindex else "train"
     height, width = entry["height"], entry["width"]
-    if not all(isinstance(side, int) and side > 0 for side in (height, width)) or height * width > LARGEST_PIXELS:
+    if not all(type(side) is int and side > 0 for side in (height, width)) or height * width > LARGEST_PIXELS:
         raise ValueError(f"the photo {name[:80]} has {width} x {height} pixels")
     pure, photo = PurePosixPath(name), source
     problem = "" if pure.parts and ".." not in pure.parts and not pure.is_absolute() else "its name leads elsewhere"
+    if any(len(part.encode(errors="replace")) > LONGEST_PART for part in pure.parts):
+        problem = "its name is longer than a file's can be"
     if not problem:
         subset = path.stem.removeprefix("instances_")
         folders = (f"images/{subset}", "images", subset, f"{path.parent.name}", "")
