@@ -126,7 +126,7 @@ def segment(
     found: dict[str, Any] = {}
     for path, name in _each("drawing masks", paths):
         try:
-            image, faces = _image_and_points(path, detector, face)
+            image, faces = _image_and_points(path, detector, face, height_width)
             for ending, points in _numbered(faces, face):
                 shape = image.shape[:2] if image is not None else height_width or 0
                 mask = maskkit.rasterize(points, shape, regions, backend="numpy")  # too few to load numba for
@@ -267,9 +267,11 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
     return height, width
 
 
-def _image_and_points(path: Path, detector: str, face: FaceChoice) -> tuple[Picture | None, list[Points]]:
+def _image_and_points(
+    path: Path, detector: str, face: FaceChoice, size: tuple[int, int] | None
+) -> tuple[Picture | None, list[Points]]:
     if path.suffix.lower() in POINT_SUFFIXES:
-        return None, [maskkit.read_points(path)]
+        return None, [maskkit.read_points(path, size)]
     image = maskkit.read_image(path)
     return image, [one.points for one in choose(maskkit.detect(image, detector), face, str(path))]
 

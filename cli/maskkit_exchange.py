@@ -9,7 +9,7 @@ import click
 import maskkit
 from cli.shared import EXIT_FAILED, print_json, progress
 from maskkit.exchange import EXPORT_FORMATS, IMPORT_FORMATS
-from maskkit.exchange.deepfashion import RANGES
+from maskkit.exchange.formats.deepfashion import RANGES
 from maskkit.shards.description import SPLITS
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -24,22 +24,26 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the e
 @click.option("--format", "kind", type=click.Choice(list(EXPORT_FORMATS)), required=True)
 @click.option("--split", type=click.Choice(SPLITS), help="One split instead of all.")
 @click.option("--scheme", help="Give the labels in another built-in scheme, where a table leads there.")
+@click.option("--caption", help="Of diffusers: each photo's text; {attributes} and {Male:man|woman} are filled in.")
+@click.option("--rows-per-tar", type=click.IntRange(1), help="Of webdataset: rows in each file, 512 if not given.")
 @overwrite_option
 @as_json
 def export_command(
-    shards: Path, out: Path, kind: str, split: str | None, scheme: str | None, overwrite: bool, as_json: bool
-) -> int:
+    shards: Path, out: Path, kind: str, split: str | None, scheme: str | None, caption: str | None,
+    rows_per_tar: int | None, overwrite: bool, as_json: bool,
+) -> int:  # fmt: skip
     """Write the photos, masks, attributes and points of SHARDS into the folder OUT in another project's format.
 
     \b
     Examples:
       maskkit export shards spade --format grey
       maskkit export shards coco --format coco --split val
+      maskkit export shards control --format diffusers --caption "a {Male:man|woman}, {attributes}"
     """
     with progress("exporting") as advance:
         result = maskkit.export_shards(
-            shards, out, kind, split=split, scheme=scheme, overwrite=overwrite,
-            on_progress=lambda done, total: advance(done, total=total),
+            shards, out, kind, split=split, scheme=scheme, caption=caption, rows_per_tar=rows_per_tar,
+            overwrite=overwrite, on_progress=lambda done, total: advance(done, total=total),
         )  # fmt: skip
     if as_json:
         print_json({**asdict(result), "out": str(result.out)})
@@ -60,6 +64,8 @@ def export_command(
 @click.option("--attributes", help="Attributes to keep, in this order, with commas between; all if not given.")
 @click.option("--images", help="Folder of the photos, in SOURCE or anywhere.")
 @click.option("--masks", help="Folder of the masks, in SOURCE or anywhere.")
+@click.option("--ignore", type=click.IntRange(0, 255),
+              help="Of label PNGs: a value, often 255, of pixels without a class; they become background.")  # fmt: skip
 @click.option("--brightness", type=click.Choice(RANGES), default="fixed", show_default=True,
               help="Of DeepFashion: the stored range, or each picture's own as in SCGAN's release.")  # fmt: skip
 @click.option("--shard-size", default=2048, show_default=True, help="Rows in each file.")
@@ -92,6 +98,8 @@ def import_command(
     else:
         reasons = "".join(f"\n  left out, {reason}: {count}" for reason, count in result.reasons.items())
         click.echo(f"{result.kept:,} rows in {out} ({result.splits}){reasons}\nlook at {out / 'preview.png'}")
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if result.too_many_skipped:
         share = result.skipped / (result.kept + result.skipped)
         click.echo(f"error: {share:.1%} of the rows were left out, more than --max-skipped {max_skipped}", err=True)

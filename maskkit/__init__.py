@@ -6,6 +6,7 @@ from maskkit.detection.cascade import Detector, Face, detect, detect_aligned, pr
 from maskkit.errors import MaskkitError
 from maskkit.exchange import ExportResult, ImportOptions, ImportResult, export_shards, import_masks
 from maskkit.masks.augmentation import Augmentation, usual_transforms
+from maskkit.masks.jitter import Jitter
 from maskkit.masks.label_tables import label_table, translate_labels
 from maskkit.masks.pictures import colorize, draw_points, enlarge, overlay, stack_grid, write_palette_png, write_png
 from maskkit.masks.raster import fill_polygon, from_one_hot, mirror_label_map, one_hot, rasterize
@@ -41,6 +42,7 @@ __all__ = [
     "ImportOptions",
     "ImportResult",
     "Inspection",
+    "Jitter",
     "Layout",
     "MaskkitError",
     "MorphResult",

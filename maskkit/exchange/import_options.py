@@ -20,6 +20,7 @@ class ImportOptions:
     attributes: tuple[str, ...] | None = None  # which of the source's attributes to keep, in this order; else all
     images: str | None = None  # the folders of photos and masks, below the source or anywhere
     masks: str | None = None
+    ignore: int | None = None  # of label PNGs: a value that stands for pixels without a class, which become background
     brightness: str = "fixed"  # of DeepFashion: `fixed` or `per-image`
     shard_size: int = 2048  # rows
     limit: int | None = None  # only the first rows by id

@@ -16,13 +16,14 @@ import numpy as np
 import PIL
 
 from maskkit.errors import ExchangeError, MaskkitError
-from maskkit.exchange import celebamask_hq, deepfashion
 from maskkit.exchange.folders import whole_folder
+from maskkit.exchange.formats import celebamask_hq, coco_reading, cvat, deepfashion
+from maskkit.exchange.formats.pairs import read_label_pngs
 from maskkit.exchange.grid import add_points, on_grid
 from maskkit.exchange.import_options import ImportOptions, chosen_pairs
 from maskkit.exchange.incoming import Incoming, Pair
+from maskkit.exchange.label_order import Census
 from maskkit.exchange.outgoing import OnProgress
-from maskkit.exchange.pairs import read_label_pngs
 from maskkit.masks.label_tables import translate_labels
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.shards.description import SPLITS, Dataset
@@ -42,11 +43,16 @@ class ImportResult:
     splits: dict[str, int]
     reasons: dict[str, int]
     too_many_skipped: bool
+    warnings: tuple[str, ...] = ()  # what speaks against the scheme that the labels were said to have
 
 
 IMPORT_FORMATS: dict[str, Callable[[Path, ImportOptions], Incoming]] = {
-    "label-png": lambda source, options: read_label_pngs(source, options.scheme, options.images, options.masks),
+    "label-png": lambda source, options: read_label_pngs(
+        source, options.scheme, options.images, options.masks, options.ignore
+    ),
     "celebamask-hq": lambda source, options: celebamask_hq.read(source, options.scheme, options.images, options.masks),
+    "coco": lambda source, options: coco_reading.read(source, options.scheme, options.images),
+    "cvat": lambda source, options: cvat.read(source, options.scheme, options.images, options.masks, options.ignore),
     "deepfashion": lambda source, options: deepfashion.read(source, options.brightness),
 }
 
@@ -75,12 +81,13 @@ def import_masks(
     if not source.is_dir():
         raise ExchangeError(f"{source}: no such folder")
     incoming = IMPORT_FORMATS[format](source, options)
+    census = Census(incoming)
     with closing(incoming):
         dataset = _import(incoming, options, source, Path(out), overwrite, on_progress)
     skipped, kept = dataset.skipped(), sum(dataset.counts().values())
     reasons = Counter(reason for entry in dataset.shards for _, reason in entry.skipped)
     too_many = skipped > max_skipped * (skipped + kept)
-    return ImportResult(Path(out), kept, skipped, dataset.counts(), dict(reasons), too_many)
+    return ImportResult(Path(out), kept, skipped, dataset.counts(), dict(reasons), too_many, census.doubts())
 
 
 def _import(

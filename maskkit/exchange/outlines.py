@@ -1,6 +1,7 @@
 """The outline of a region along the edges of its pixels."""
 
 from collections import defaultdict
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -9,28 +10,43 @@ from numpy.typing import NDArray
 Corner = tuple[int, int]
 
 
-def outline(region: NDArray[np.bool_]) -> list[list[Corner]]:
-    """One polygon for each connected piece of a region, bool (H, W): corners (x, y) between pixels, (0, 0) the corner
-    of the picture.
+class Outline(NamedTuple):
+    """One connected piece of a region as one closed polygon, for both ways in which tools fill polygons.
 
-    The even-odd inside of the polygons is the region exactly. A hole is joined to the outline of its piece by a line
-    that is walked there and back and so encloses nothing, because COCO's polygons cannot be subtracted.
+    The even-odd inside of `corners`, points (x, y) between pixels with (0, 0) the corner of the picture, is the piece
+    exactly. `pixels` are the piece's pixels at these corners, as (column, row): filled together with the line through
+    them, as OpenCV's `fillPoly` does, they give the piece exactly, where `corners` would give a pixel too much.
     """
-    count, pieces = cv2.connectedComponents(region.astype(np.uint8), connectivity=4)
-    polygons = []
-    for piece in range(1, count):
-        ys, xs = np.nonzero(pieces == piece)
-        left, top = int(xs.min()), int(ys.min())
-        cut = pieces[top : ys.max() + 1, left : xs.max() + 1] == piece
-        loops = [[(x + left, y + top) for x, y in loop] for loop in _loops(cut)]
-        # The outer loop touches the leftmost edge first; every other one is a hole.
-        loops.sort(key=min)
-        polygons.append(_joined(loops))
-    return polygons
+
+    corners: list[Corner]
+    pixels: list[Corner]
 
 
-def _loops(piece: NDArray[np.bool_]) -> list[list[Corner]]:
-    """The closed walks round a piece and its holes, the piece on the right hand, corners only."""
+class _Turn(NamedTuple):
+    corner: Corner
+    pixel: Corner
+
+
+def outline(region: NDArray[np.bool_]) -> list[Outline]:
+    """One outline for each connected piece of a region, bool (H, W).
+
+    A hole is joined to its piece by a line along a row of the piece's pixels that is walked there and back and so
+    encloses nothing, because polygons of COCO and YOLO cannot be subtracted.
+    """
+    _, pieces, boxes, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=4)
+    outlines = []
+    for piece, (left, top, width, height, _) in enumerate(boxes.tolist()[1:], 1):
+        cut = pieces[top : top + height, left : left + width] == piece
+        turns = _joined(_loops(cut), cut)
+        corners = [(x + left, y + top) for (x, y), _ in turns]
+        # pycocotools gives nonsense for two equal corners in a row.
+        corners = [one for one, before in zip(corners, corners[-1:] + corners[:-1], strict=True) if one != before]
+        outlines.append(Outline(corners, [(x + left, y + top) for _, (x, y) in turns]))
+    return outlines
+
+
+def _loops(piece: NDArray[np.bool_]) -> list[list[_Turn]]:
+    """The closed walks round a piece and its holes, the piece on the right hand, the piece's own first."""
     padded = np.pad(piece, 1)
     following: dict[Corner, list[Corner]] = defaultdict(list)
     # An edge of a pixel belongs to the outline where its other side lies outside of the piece.
@@ -42,25 +58,46 @@ def _loops(piece: NDArray[np.bool_]) -> list[list[Corner]]:
             following[x + ax, y + ay].append((x + bx, y + by))
     loops = []
     while following:
-        start = min(following)
-        loop, here = [start], following[start].pop()
-        while here != start:
-            loop.append(here)
-            here = following[here].pop()
-        for corner in (*loop, start):
-            if not following.get(corner, True):
-                del following[corner]
-        loops.append([b for a, b, c in zip(loop[-1:] + loop[:-1], loop, loop[1:] + loop[:1], strict=True)
-                      if not (a[0] == b[0] == c[0] or a[1] == b[1] == c[1])])  # fmt: skip
+        loop = [min(following)]  # of the loops that are left the leftmost, which every hole's piece is
+        before: Corner = loop[0]
+        while len(loop) == 1 or loop[-1] != loop[0]:
+            here = loop[-1]
+            ways = following[here]
+            # Where two pixels of the piece touch in a corner, a turn to the right stays with the same pixel.
+            right = (here[0] - (here[1] - before[1]), here[1] + (here[0] - before[0]))
+            loop.append(right if right in ways else ways[0])
+            ways.remove(loop[-1])
+            if not ways:
+                del following[here]
+            before = here
+        loops.append(_turns(loop[:-1]))
     return loops
 
 
-def _joined(loops: list[list[Corner]]) -> list[Corner]:
+def _turns(loop: list[Corner]) -> list[_Turn]:
+    turns = []
+    for before, here, after in zip(loop[-1:] + loop[:-1], loop, loop[1:] + loop[:1], strict=True):
+        into, out = (here[0] - before[0], here[1] - before[1]), (after[0] - here[0], after[1] - here[1])
+        if into == out:
+            continue
+        # The piece lies on the right: left of what goes down, above of what goes left.
+        x = here[0] - ((into[1] or out[1]) > 0)
+        y = here[1] - ((into[0] or out[0]) < 0)
+        turns.append(_Turn(here, (x, y)))
+    return turns
+
+
+def _joined(loops: list[list[_Turn]], piece: NDArray[np.bool_]) -> list[_Turn]:
+    """One walk round all loops: from the top left of each hole leftwards to what comes first, and back again."""
     polygon, *holes = loops
-    for hole in holes:
-        ends = np.array(polygon)
-        distance = np.abs(ends[:, None] - np.array(hole)).sum(axis=-1)
-        at, first = (int(i) for i in np.unravel_index(distance.argmin(), distance.shape))
-        there = hole[first:] + hole[: first + 1]
-        polygon = [*polygon[: at + 1], *there, *polygon[at:]]
+    for hole in sorted(holes, key=min):
+        (_, y), (x, row) = hole[0]  # the corner above and left of the hole's first pixel
+        outside = np.flatnonzero(~piece[row, :x])
+        end = int(outside[-1]) + 1 if outside.size else 0
+        meeting = _Turn((end, y), (end, row))
+        at = next(
+            i for i, (one, after) in enumerate(zip(polygon, polygon[1:] + polygon[:1], strict=True))
+            if one.corner[0] == after.corner[0] == end and after.corner[1] < y <= one.corner[1]
+        )  # fmt: skip
+        polygon = [*polygon[: at + 1], meeting, *hole, hole[0], meeting, *polygon[at + 1 :]]
     return polygon

@@ -1,16 +1,19 @@
-"""Photo, mask and points changed together, with albumentations; masks stay exact and left and right stay right."""
+"""Photo, mask and points changed together; masks stay exact and left and right stay right."""
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from maskkit.errors import AugmentationError, MissingExtraError
-from maskkit.masks.raster import rasterize
+from maskkit.masks.jitter import Jitter
+from maskkit.masks.raster import LabelMap, rasterize
 from maskkit.masks.regions import RegionScheme, as_scheme
+from maskkit.photos.images import Picture
 from maskkit.points.landmarks import MIRROR, check_points
 
 # Transforms that move points exactly as they move pixels, measured with a bright spot
@@ -21,11 +24,14 @@ EXACT_MOVES = (
     "Perspective", "RandomCrop", "RandomRotate90", "Rotate", "SafeRotate", "ShiftScaleRotate", "SquareSymmetry",
     "Transpose", "VerticalFlip",
 )  # fmt: skip
+Change = Callable[
+    [Picture, LabelMap, NDArray[np.float32], int], tuple[Picture, LabelMap, NDArray[np.float32]]
+]  # photo, label map and points, by a seed
 PROBE = 16.0  # pixels between the three points that tell whether a picture was mirrored
 
 
 class Augmentation:
-    """A pipeline of albumentations transforms for samples as ShardReader gives them.
+    """A pipeline for samples as ShardReader gives them: a Jitter, or transforms of albumentations.
 
     Called with a sample and a seed it gives a new sample: `image` changed; `landmarks` moved with it and, where the
     picture was mirrored, in mirrored order; `mask` drawn anew from the points, so that it stays exact, or, where there
@@ -33,10 +39,42 @@ class Augmentation:
     (`box` is in pixels of the photo before). The same sample and seed give the same bytes.
     """
 
-    def __init__(self, transforms: Sequence[Any], scheme: str | RegionScheme = "scgan") -> None:
+    def __init__(self, transforms: Jitter | Sequence[Any], scheme: str | RegionScheme = "scgan") -> None:
         """Check the transforms: AugmentationError for one whose points would not fit its picture."""
-        A = import_albumentations()
         self.scheme = as_scheme(scheme)
+        self._change: Change = transforms if isinstance(transforms, Jitter) else _Albumentations(transforms)
+
+    def __call__(self, sample: Mapping[str, Any], seed: int) -> dict[str, Any]:
+        """A changed copy of `sample`; AugmentationError where a transform lost points or made labels up."""
+        image, mask = sample["image"], sample["mask"]
+        points = sample.get("landmarks")
+        height, width = mask.shape
+        probe = np.array([(0, 0), (PROBE, 0), (0, PROBE)]) + np.array([width, height]) / 2 - PROBE / 2
+        followed = probe if points is None else np.concatenate([probe, check_points(points)])
+        changed, labels, moved = self._change(image, mask, followed.astype(np.float32), seed)
+        mirrored = _is_mirrored(moved[:3])
+        result = {**sample, "image": np.ascontiguousarray(changed)}
+        if points is not None:
+            result["landmarks"] = moved[3:][MIRROR] if mirrored else moved[3:]
+        if points is not None and self.scheme.drawable:
+            result["mask"] = rasterize(result["landmarks"], changed.shape[:2], self.scheme)
+        else:
+            result["mask"] = self._moved_mask(mask, labels, mirrored)
+        return result
+
+    def _moved_mask(self, before: Any, after: Any, mirrored: bool) -> Any:
+        """The mask as it was moved, with the sides of its classes."""
+        made_up = np.setdiff1d(after, np.append(before, 0))
+        if made_up.size:
+            raise AugmentationError(f"a transform made up the label {made_up[0]}; leave out what changes masks' values")
+        return np.ascontiguousarray(self.scheme.mirror[after] if mirrored else after)
+
+
+class _Albumentations:
+    """Transforms of albumentations as one change of photo, label map and points."""
+
+    def __init__(self, transforms: Sequence[Any]) -> None:
+        A = import_albumentations()
         for transform in _all_transforms(transforms):
             name = type(transform).__name__
             if isinstance(transform, A.DualTransform) and name not in EXACT_MOVES:
@@ -52,37 +90,18 @@ class Augmentation:
                 mask_interpolation=cv2.INTER_NEAREST,  # whatever a transform was made with
             )
 
-    def __call__(self, sample: Mapping[str, Any], seed: int) -> dict[str, Any]:
-        """A changed copy of `sample`; AugmentationError where a transform lost points or made labels up."""
-        image, mask = sample["image"], sample["mask"]
-        points = sample.get("landmarks")
-        height, width = mask.shape
-        probe = np.array([(0, 0), (PROBE, 0), (0, PROBE)]) + np.array([width, height]) / 2 - PROBE / 2
-        keypoints = probe if points is None else np.concatenate([probe, check_points(points)])
+    def __call__(
+        self, image: Picture, mask: LabelMap, points: NDArray[np.float32], seed: int
+    ) -> tuple[Picture, LabelMap, NDArray[np.float32]]:
         self._pipeline.set_random_seed(seed)
-        changed = self._pipeline(image=image, mask=mask, keypoints=keypoints.astype(np.float32))
+        changed = self._pipeline(image=image, mask=mask, keypoints=points)
         moved = np.asarray(changed["keypoints"], dtype=np.float32)
-        if len(moved) != len(keypoints):
+        if len(moved) != len(points):
             raise AugmentationError(
-                f"{len(keypoints)} points became {len(moved)}; leave out what drops points, and borders that reflect "
+                f"{len(points)} points became {len(moved)}; leave out what drops points, and borders that reflect "
                 "the picture, which repeat them (cv2.BORDER_CONSTANT and BORDER_REPLICATE do not)"
             )
-        mirrored = _is_mirrored(moved[:3])
-        result = {**sample, "image": np.ascontiguousarray(changed["image"])}
-        if points is not None:
-            result["landmarks"] = moved[3:][MIRROR] if mirrored else moved[3:]
-        if points is not None and self.scheme.drawable:
-            result["mask"] = rasterize(result["landmarks"], changed["image"].shape[:2], self.scheme)
-        else:
-            result["mask"] = self._moved_mask(mask, np.asarray(changed["mask"]), mirrored)
-        return result
-
-    def _moved_mask(self, before: Any, after: Any, mirrored: bool) -> Any:
-        """The mask that albumentations moved, with the sides of its classes."""
-        made_up = np.setdiff1d(after, np.append(before, 0))
-        if made_up.size:
-            raise AugmentationError(f"a transform made up the label {made_up[0]}; leave out what changes masks' values")
-        return np.ascontiguousarray(self.scheme.mirror[after] if mirrored else after)
+        return changed["image"], np.asarray(changed["mask"]), moved
 
 
 def usual_transforms() -> list[Any]:

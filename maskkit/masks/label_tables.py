@@ -1,7 +1,7 @@
 """Tables between label sets: which class of one scheme becomes which class of another, where that has a meaning."""
 
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,16 +22,26 @@ TO_SECGAN = {
     "l_eye": "eyes", "r_eye": "eyes", "l_brow": "brows", "r_brow": "brows", "l_ear": "ears", "r_ear": "ears",
     "u_lip": "lips", "l_lip": "lips", **dict.fromkeys(("background", "neck_l", "cloth", "hat"), "others"),
 }  # fmt: skip
+# facer's order is that of github.com/FacePerceiver/facer, facer/face_parsing/farl.py. Its names say right ("re") where
+# the network was trained on CelebAMask-HQ's left (FacePerceiver/FaRL, farl/datasets/celebamask_hq.py: l_eye), so the
+# scheme has the names of CelebAMask-HQ. For LaPa's left brow its name is "rb" as well, which makes LaPa's left the
+# same side (names by github.com/jd-opensource/lapa-dataset; FaRL, farl/datasets/lapa.py).
 STEPS: dict[tuple[str, str], dict[str, str]] = {
     ("celebamask-hq", "face-parsing"): {},
     ("face-parsing", "celebamask-hq"): {},
+    ("celebamask-hq", "facer"): {},
+    ("facer", "celebamask-hq"): {},
     ("celebamask-hq", "scgan"): TO_SCGAN,
     ("celebamask-hq", "secgan"): TO_SECGAN,
+    ("lapa", "scgan"): TO_SCGAN,
 }
 WAYS = {
     **{ends: [*ends] for ends in STEPS},
-    ("face-parsing", "scgan"): ["face-parsing", "celebamask-hq", "scgan"],
-    ("face-parsing", "secgan"): ["face-parsing", "celebamask-hq", "secgan"],
+    **{
+        (start, end): [start, "celebamask-hq", end]
+        for start, end in permutations(("face-parsing", "facer", "scgan", "secgan"), 2)
+        if start in ("face-parsing", "facer")
+    },
 }
 
 

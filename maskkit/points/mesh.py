@@ -1,7 +1,10 @@
 """MediaPipe's face mesh of 468 or 478 points to the 68 of iBUG 300-W."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from maskkit.errors import PointsError
 from maskkit.points.landmarks import MIRROR, POINT_COUNT, Points, check_points
@@ -31,23 +34,67 @@ OTHER_SIDE = {
 }  # fmt: skip
 
 
-def points_from_mesh(mesh: ArrayLike, size: tuple[int, int] | None = None) -> Points:
+# Where MediaPipe's results, for Python and for JavaScript, and TensorFlow.js keep faces and a face's landmarks.
+HOLDERS = (
+    "face_landmarks", "multi_face_landmarks", "faceLandmarks", "multiFaceLandmarks", "landmark", "landmarks",
+    "keypoints", "scaledMesh",
+)  # fmt: skip
+FARTHEST_SHARE = 3.0  # no face is seen so far outside of its picture, and none is so few pixels large
+
+
+def points_from_mesh(mesh: Any, size: tuple[int, int] | None = None) -> Points:
     """The 68 points of a MediaPipe face mesh: (468 or 478, 2 or 3) or (N, ...) -> float32 (68, 2) or (N, 68, 2).
 
-    With `size`, the picture's (H, W), the mesh is taken as MediaPipe gives it, in shares of the picture's sides from
-    the edge of the first pixel, and u = x W - 0.5; without, as pixels with their centres at integers. A depth is left
-    out. Raises PointsError.
+    `mesh` is an array, or what MediaPipe gives: a FaceLandmarkerResult or the older solution's results, both of N
+    faces, one face's landmarks, or these as JSON. With `size`, the picture's (H, W), it is taken in shares of the
+    picture's sides from the edge of the first pixel, as MediaPipe has it, and u = x W - 0.5; without, as pixels with
+    their centres at integers. A depth is left out. Raises PointsError, also where it is the other of the two.
     """
+    flat = _flat(mesh_array(mesh))
+    if size is not None:
+        if not in_shares(flat):
+            raise PointsError("the face mesh is in pixels, not in shares of the picture's sides; leave out the size")
+        flat = flat * (size[1], size[0]) - 0.5
+    elif in_shares(flat):
+        raise PointsError("the face mesh is in shares of the picture's sides; give the picture's size (H, W)")
+    return check_points(_weights()[:, : flat.shape[-2]] @ flat, "the mesh")
+
+
+def mesh_array(mesh: Any) -> NDArray[np.float64]:
+    """The coordinates of a face mesh in any of the forms that `points_from_mesh` takes, float64; else PointsError."""
     try:
-        array = np.asarray(mesh, dtype=np.float64)
+        return np.asarray(_coordinates(mesh), dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise PointsError(f"a face mesh is numbers of shape (478, 2), got something else ({error})") from error
+
+
+def in_shares(mesh: NDArray[np.float64]) -> bool:
+    """Whether a mesh is in shares of its picture's sides, not in pixels."""
+    return bool(np.median(np.abs(mesh[..., :2])) < FARTHEST_SHARE)
+
+
+def _flat(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    if array.size == 0:
+        raise PointsError("there is no face in the face mesh")
     if array.ndim not in (2, 3) or array.shape[-2] not in MESH_COUNTS or array.shape[-1] not in (2, 3):
         raise PointsError(f"a face mesh has 468 or 478 points of 2 or 3 coordinates, not the shape {array.shape}")
-    flat = array[..., :2]
-    if size is not None:
-        flat = flat * (size[1], size[0]) - 0.5
-    return check_points(_weights()[:, : array.shape[-2]] @ flat, "the mesh")
+    return array[..., :2]
+
+
+def _coordinates(mesh: Any) -> Any:
+    """Nested lists of numbers; an array as it is."""
+    if isinstance(mesh, np.ndarray):
+        return mesh
+    known = mesh if isinstance(mesh, Mapping) else {name: getattr(mesh, name, None) for name in (*HOLDERS, "x", "y")}
+    if known.get("x") is not None and known.get("y") is not None:
+        return [known["x"], known["y"]]
+    for name in HOLDERS:
+        if known.get(name) is not None:
+            return _coordinates(known[name])
+    # Protocol buffers' lists are sequences by behaviour alone.
+    if (isinstance(mesh, Sequence) and not isinstance(mesh, str)) or hasattr(mesh, "MergeFrom"):
+        return [_coordinates(one) for one in mesh]
+    return mesh
 
 
 def _weights() -> NDArray[np.float64]:

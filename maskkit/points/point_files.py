@@ -4,25 +4,29 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from maskkit.errors import PointsError
 from maskkit.files.atomic import write_atomically
 from maskkit.files.json_text import parse_json
 from maskkit.points.landmarks import POINT_COUNT, Points, check_points
+from maskkit.points.mesh import MESH_COUNTS, in_shares, mesh_array, points_from_mesh
+from maskkit.points.mesh_tables import mesh_of_table
 
 SUFFIXES = (".pts", ".json", ".csv")
 LARGEST_FILE_BYTES = 1 << 20  # one face; tables of many are read row by row
 
 
-def read_points(path: str | Path) -> Points:
+def read_points(path: str | Path, size: tuple[int, int] | None = None) -> Points:
     """Read one face from a `.pts`, `.json` or `.csv` file: float32 (68, 2), counted from 0 whatever the file does.
 
     `.pts` with or without the `version`, `n_points` and brace lines; JSON a list of 68 pairs or an object with such a
     list under `points`; CSV one row of 136 numbers x0, y0, x1, ..., a name before them if there are 137 cells, and a
-    header line or none. Raises PointsError with the file and what is wrong.
+    header line or none. JSON and CSV of MediaPipe's 468 or 478 mesh points become the 68; where these are shares of
+    the picture's sides, its `size` (H, W) is needed. Raises PointsError with the file and what is wrong.
     """
     path = Path(path)
     suffix = _known_suffix(path)
@@ -30,8 +34,16 @@ def read_points(path: str | Path) -> Points:
     if suffix == ".pts":
         return check_points(np.array(_parse_pts(text, path)) - 1, str(path))
     if suffix == ".json":
-        return _one_face(_parse_json(text, path), path)
-    table = _parse_csv(text, path)
+        content = _parse_json(text, path)
+        if (mesh := _mesh_of_json(content, path)) is not None:
+            return _points_of_mesh(mesh, path, size)
+        if isinstance(content, dict):
+            raise PointsError(f"{path}: a JSON object with the key 'points' is expected, or a face mesh as JSON")
+        return _one_face(content, path)
+    rows = _csv_rows(text, path)
+    if rows and (mesh := mesh_of_table(rows)) is not None:
+        return _points_of_mesh(mesh, path, size)
+    table = _parse_csv(rows, path)
     if len(table) != 1:
         raise PointsError(f"{path}: {len(table)} faces, and one is needed; keep the row that you want")
     return next(iter(table.values()))
@@ -103,23 +115,45 @@ def _parse_pts(text: str, path: Path) -> list[list[float]]:
     return rows
 
 
-def _parse_json(text: str, path: Path) -> ArrayLike:
+def _parse_json(text: str, path: Path) -> Any:
     try:
         content = parse_json(text)
     except ValueError as error:
         raise PointsError(f"{path}: not valid JSON ({error})") from error
-    if isinstance(content, dict):
-        if "points" not in content:
-            raise PointsError(f"{path}: a JSON object with the key 'points' is expected")
-        content = content["points"]
-    return content  # type: ignore[no-any-return]
+    return content.get("points", content) if isinstance(content, dict) else content
 
 
-def _parse_csv(text: str, path: Path) -> dict[str, Points]:
+def _mesh_of_json(content: Any, path: Path) -> NDArray[np.float64] | None:
+    """The one mesh that JSON holds; None where it holds something else."""
     try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if row]
+        array = mesh_array(content)
+    except PointsError:
+        return None  # what is wrong is said where the 68 points are asked for
+    if array.ndim < 2 or array.shape[-2] not in MESH_COUNTS:
+        return None
+    if array.ndim == 3 and len(array) != 1:
+        raise PointsError(f"{path}: {len(array)} faces, and one is needed; keep the one that you want")
+    return array.reshape(array.shape[-2:])
+
+
+def _points_of_mesh(mesh: NDArray[np.float64], path: Path, size: tuple[int, int] | None) -> Points:
+    shares = in_shares(mesh)
+    if shares and size is None:
+        raise PointsError(f"{path}: a face mesh in shares of its picture's sides; the picture's size is needed")
+    try:
+        return points_from_mesh(mesh, size if shares else None)
+    except PointsError as error:
+        raise PointsError(f"{path}: {error}") from error
+
+
+def _csv_rows(text: str, path: Path) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(io.StringIO(text)) if row]
     except csv.Error as error:
         raise PointsError(f"{path}: not valid CSV ({error})") from error
+
+
+def _parse_csv(rows: list[list[str]], path: Path) -> dict[str, Points]:
     if (rows and not _is_number(rows[0][-1])) or (rows and not rows[0][0] and rows[0][-1] == str(2 * POINT_COUNT - 1)):
         _check_header(rows.pop(0), path)
     faces: dict[str, Points] = {}

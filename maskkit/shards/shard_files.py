@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import h5py
 import numpy as np
@@ -233,7 +233,7 @@ class ShardReader:
 
     `reader[i]` is a dictionary: `image` uint8 (H, W, 3), `mask` uint8 (H, W), `attributes` uint8 (A,), `id` str and,
     where the data set has points, `landmarks` float32 (68, 2), `detector` str, `score` float, `box` float32 (4,), and
-    `quality` float where it was asked for.
+    `quality` float where it was asked for. `reader[0:3]` is a list of these.
     Files are opened when first needed, anew in each process, so that a reader can be pickled and handed to the
     workers of a torch `DataLoader`. Raises ShardError for anything that is not what `dataset.json` promises.
     """
@@ -266,8 +266,14 @@ class ShardReader:
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
         count = len(self)
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(count))]
         if not -count <= index < count:
             raise IndexError(f"row {index} of {count} in the split {self.split} of {self.folder}")
         index %= count

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 
-from maskkit.exchange.label_png import encode_png
+from maskkit.exchange.formats.label_png import encode_png
 from maskkit.masks.regions import load_scheme
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -9,7 +9,7 @@ import numpy as np
 import maskkit
 from maskkit.building.celeba import read_celeba
 from maskkit.building.folder import read_folder
-from maskkit.exchange import celebamask_hq
+from maskkit.exchange.formats import celebamask_hq, coco_reading, cvat
 from maskkit.exchange.incoming import read_splits, read_tables
 from maskkit.photos.tables import (
     read_attribute_table,
@@ -23,6 +23,14 @@ from maskkit.shards.ledger import LEDGER, read_ledger
 from tests.fuzz.refusals import refusals
 
 Reader = Callable[[Path, list[bytes]], object]
+
+
+COCO = (
+    '{"images":[{"id":1,"file_name":"a.png","height":8,"width":8}],"categories":[{"id":2,"name":"skin","color":[1,2,3]}],'
+    '"annotations":[{"image_id":1,"category_id":2,"segmentation":[[1,1,6,1,6,6.5]]},'
+    '{"image_id":1,"category_id":2,"segmentation":{"size":[8,8],"counts":[20,4,40]}},'
+    '{"image_id":1,"category_id":2,"segmentation":{"size":[8,8],"counts":"d04X1"}}]}'
+)
 
 
 def _table(name: str, read: Callable[[Path], object]) -> Reader:
@@ -82,6 +90,29 @@ def _ledger(folder: Path, parts: list[bytes]) -> object:
     return read_ledger(folder)
 
 
+def _coco(folder: Path, parts: list[bytes]) -> object:
+    """COCO's JSON with one photo of 8 x 8 pixels, and every region drawn."""
+    _photo(folder / "images" / "a.png")
+    (folder / "annotations").mkdir(exist_ok=True)
+    (folder / "annotations" / "instances_train.json").write_bytes(parts[0])
+    incoming = coco_reading.read(folder, None, None)
+    for pair in incoming.pairs:
+        with refusals():
+            _, mask = incoming.load(pair)
+            assert mask.dtype == np.uint8 and mask.max(initial=0) < len(incoming.scheme)
+    return incoming
+
+
+def _cvat(folder: Path, parts: list[bytes]) -> object:
+    _photo(folder / "JPEGImages" / "a.png")
+    _photo(folder / "SegmentationClass" / "a.png")
+    (folder / "labelmap.txt").write_bytes(parts[0])
+    (folder / "ImageSets" / "Segmentation").mkdir(parents=True, exist_ok=True)
+    (folder / "ImageSets" / "Segmentation" / "val.txt").write_bytes(parts[1] if len(parts) > 1 else b"")
+    incoming = cvat.read(folder, None, None, None, None)
+    return [incoming.load(pair) for pair in incoming.pairs]
+
+
 READERS: dict[bytes, Reader] = {
     b"a": _table("attributes.txt", lambda path: _signs(read_attribute_table(path))),
     b"b": _table("attributes.csv", lambda path: _signs(read_attribute_table(path))),
@@ -99,6 +130,8 @@ READERS: dict[bytes, Reader] = {
     b"n": _ledger,
     b"o": _any_folder,
     b"p": _celeba,
+    b"q": _coco,
+    b"r": _cvat,
 }
 
 
@@ -138,6 +171,8 @@ def starts() -> Iterator[bytes]:
         "n": "id,outcome,reason,detector,score,split\na.jpg,kept,,hog,0.5000,train\n",
         "o": "image,Male,split\n000001.jpg,1,valid\n",
         "p": f"{attributes}\0{partition}\0{identity}\0{five}",
+        "q": COCO,
+        "r": "# label:color_rgb:parts:actions\nskin:255,0,0::\nbackground:0,0,0::\n\0a\n",
     }.items():
         yield (letter + content).encode()
 

@@ -11,8 +11,8 @@ from random import Random
 import numpy as np
 
 import maskkit
-from maskkit.exchange import celebamask_hq
-from maskkit.exchange.label_png import read_label_map
+from maskkit.exchange.formats import celebamask_hq
+from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.masks.regions import load_scheme
 from maskkit.morphs.placed_faces import read_face
 from maskkit.photos.images import read_image
@@ -72,6 +72,9 @@ def start_points() -> Iterator[bytes]:
     yield f"j{json.dumps({'points': pairs})}".encode()
     yield f"cid,{header}\nface.jpg,{row}\n".encode()
     yield f"c{row}\n".encode()
+    mesh = [(10 + x % 23, 20 + x // 23) for x in range(468)]  # MediaPipe's, in pixels
+    yield ("c" + "\n".join(f"{x},{y}" for x, y in mesh)).encode()
+    yield f"j{json.dumps([{'x': x, 'y': y} for x, y in mesh], separators=(',', ':'))}".encode()
 
 
 # --- shards

@@ -21,9 +21,9 @@ from scipy.io import savemat
 import maskkit
 from cli.maskkit_command import group
 from maskkit.errors import ExchangeError, ImageError, MaskkitError, OutputError
+from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.exchange.grid import nearest
 from maskkit.exchange.incoming import read_tables
-from maskkit.exchange.label_png import read_label_map
 from maskkit.shards.foreign_files import read_matlab
 from maskkit.shards.ledger import read_ledger
 
@@ -245,7 +245,7 @@ def test_every_kind_of_label_png(tmp_path: Path) -> None:
         (Image.fromarray(labels + 1), "value 7 is outside of the classes 0 to 6"),
         (Image.fromarray(labels.astype(np.uint16) + 70), "value 76 is outside"),
         (Image.fromarray(wrong), r"colour \(1, 2, 3\) at x 5, y 4 is none of deepfashion's"),
-        (Image.new("RGBA", (4, 4)), "this one is RGBA"),
+        (Image.new("RGBA", (4, 4)), "without transparent pixels is needed"),
     ):
         with pytest.raises(ImageError, match=message):
             read_label_map(one_mask(tmp_path / "wrong.png", image), scheme)

@@ -77,7 +77,7 @@ def spot_error(transform: Any, seed: int) -> float:
     bright = 250 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / (2 * 1.5**2))
     sample = sample_of(np.tile(spot, (68, 1)))
     sample["image"] = np.repeat(np.rint(bright).astype(np.uint8)[..., None], 3, axis=2)
-    changed = maskkit.Augmentation([transform])(sample, seed)
+    changed = maskkit.Augmentation(transform if isinstance(transform, maskkit.Jitter) else [transform])(sample, seed)
     light = changed["image"][..., 0].astype(float)
     if light.max() < 200:
         return 0.0  # dropped out
@@ -157,13 +157,43 @@ def test_light_leaves_points_and_mask_alone() -> None:
     assert sample["image"] is row.image  # what came in is not written to
 
 
-def test_the_seed_decides_everything() -> None:
-    augmentation, sample = maskkit.Augmentation(maskkit.usual_transforms()), sample_of(drawn_row(0, SIZE).landmarks)
+@pytest.mark.parametrize("transforms", [maskkit.usual_transforms(), maskkit.Jitter()], ids=["albumentations", "own"])
+def test_the_seed_decides_everything(transforms: Any) -> None:
+    augmentation, sample = maskkit.Augmentation(transforms), sample_of(drawn_row(0, SIZE).landmarks)
     first = [augmentation(sample, seed) for seed in range(8)]
     again = [pickle.loads(pickle.dumps(augmentation))(sample, seed) for seed in reversed(range(8))][::-1]
     for one, other in zip(first, again, strict=True):
         assert all((one[key] == other[key]).all() for key in ("image", "mask", "landmarks"))
     assert len({one["landmarks"].tobytes() for one in first}) > 4
+
+
+WILD = maskkit.Jitter(move=1, scale=(0.7, 1.3), shift=(-0.1, 0.1), turn=(-40, 40), shear=(-15, 15), recolor=1, blur=0.5)
+
+
+def test_without_albumentations_points_masks_and_sides_hold_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "albumentations", None)
+    still = maskkit.Jitter(move=1, scale=(0.7, 1.3), turn=(-40, 40), shear=(-15, 15), recolor=0, blur=0)
+    assert max(spot_error(still, seed) for seed in range(40)) < 0.08
+    augmentation, rng = maskkit.Augmentation(WILD), np.random.default_rng(3)
+    for seed in range(40):
+        points = drawn_row(seed, SIZE).landmarks if seed % 2 else rng.uniform(-6, SIZE + 6, (68, 2))
+        sample = sample_of(points)
+        drawn = augmentation(sample, seed)
+        check_invariants(drawn)
+        if seed % 2:
+            moved = augmentation({key: sample[key] for key in ("image", "mask")}, seed)
+            assert (moved["mask"] == drawn["mask"]).mean() > 0.95
+    row = drawn_row(3, SIZE)
+    sample = {**sample_of(row.landmarks), "image": row.image}
+    flipped = maskkit.Augmentation(maskkit.Jitter(mirror=1, move=0, recolor=0, blur=0))(sample, 0)
+    assert (flipped["image"] == row.image[:, ::-1]).all()
+    assert np.abs(flipped["landmarks"] - maskkit.mirror_points(row.landmarks, SIZE)).max() < 1e-4
+    light = maskkit.Augmentation(maskkit.Jitter(mirror=0, move=0, recolor=1, blur=0))(sample, 0)
+    assert (light["mask"] == row.mask).all() and 1 < np.abs(light["image"].astype(int) - row.image).mean() < 60
+    nothing = maskkit.Jitter(
+        mirror=0, move=0, recolor=1, brightness=(1, 1), contrast=(1, 1), saturation=(1, 1), hue=(0, 0), blur=0
+    )
+    assert np.abs(maskkit.Augmentation(nothing)(sample, 0)["image"].astype(int) - row.image).max() <= 1
 
 
 def test_the_guides_code_runs(drawn_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,8 @@ def test_rows_come_back_as_written(drawn_shards: Path) -> None:
     assert len(maskkit.ShardReader(drawn_shards, "test")) == 0
     with pytest.raises(IndexError, match="row 40 of 40"):
         reader[40]
+    assert [row["id"] for row in reader[38:50]] == [reader[38]["id"], reader[39]["id"]]
+    assert [row["id"] for row in reader[2::-2]] == [reader[2]["id"], reader[0]["id"]] and reader[40:] == []
 
 
 def test_images_can_be_memory_mapped_and_masks_are_chunked(drawn_shards: Path) -> None:

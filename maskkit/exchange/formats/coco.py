@@ -1,4 +1,4 @@
-"""COCO instances: images/SPLIT/NAME.png and annotations/SPLIT.json with one annotation for each region of a photo."""
+"""COCO instances: images/SPLIT/NAME.png and annotations/instances_SPLIT.json, one annotation for each region."""
 
 import json
 import shutil
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import MissingExtraError
-from maskkit.exchange.label_png import encode_png
+from maskkit.exchange.formats.label_png import encode_png
 from maskkit.exchange.outgoing import Outgoing, Sample
 from maskkit.exchange.outlines import outline
+from maskkit.masks.regions import RegionScheme
 
 
 def write(outgoing: Outgoing, folder: Path, polygons: bool) -> None:
@@ -24,10 +25,10 @@ def write(outgoing: Outgoing, folder: Path, polygons: bool) -> None:
     """
     encode = _polygons if polygons else _run_lengths()
     (folder / "annotations").mkdir()
-    categories = [{"id": i, "name": r.name, "color": list(r.color)} for i, r in enumerate(outgoing.scheme.regions) if i]
+    head = json.dumps(_head(outgoing.scheme), ensure_ascii=False)
     for split in outgoing.splits:
-        start = f'{{"categories": {json.dumps(categories, ensure_ascii=False)},\n"annotations": ['
-        path = folder / "annotations" / f"{split}.json"
+        start = f'{head[:-1]},\n"annotations": ['
+        path = folder / "annotations" / f"instances_{split}.json"
         # Two lists grow at a time and neither fits into memory: the second waits in a file of its own.
         with path.open("w", encoding="utf-8") as file, TemporaryFile("w+", encoding="utf-8", dir=folder) as images:
             _write_lists(outgoing, split, folder / "images" / split, encode, _List(file, start), _List(images, "["))
@@ -35,6 +36,18 @@ def write(outgoing: Outgoing, folder: Path, polygons: bool) -> None:
             file.write('],\n"images": ')
             shutil.copyfileobj(images, file)
             file.write("]}\n")
+
+
+def _head(scheme: RegionScheme) -> dict[str, Any]:
+    categories = [
+        {"id": i, "name": region.name, "supercategory": scheme.name, "color": list(region.color)}
+        for i, region in enumerate(scheme.regions) if i
+    ]  # fmt: skip
+    return {
+        "info": {"description": f"{scheme.name} masks, exported by maskkit", "version": "1.0"},
+        "licenses": [{"id": 1, "name": "see the source of the photos", "url": ""}],
+        "categories": categories,
+    }
 
 
 class _List:
@@ -55,7 +68,7 @@ def _write_lists(outgoing: Outgoing, split: str, folder: Path, encode: Any, anno
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode_png(sample.image))
         about: dict[str, Any] = {"id": sample.number + 1, "file_name": f"{sample.name}.png"}
-        about |= {"height": outgoing.size, "width": outgoing.size}
+        about |= {"height": outgoing.size, "width": outgoing.size, "license": 1}
         images.add({**about, "maskkit": sample.about(outgoing.attribute_names)})
         for entry in _annotations(sample, encode):
             annotations.add({"id": annotations.entries + 1, **entry})
@@ -79,7 +92,7 @@ def _annotations(sample: Sample, encode: Any) -> Iterator[dict[str, Any]]:
 
 
 def _polygons(region: NDArray[np.bool_]) -> list[list[int]]:
-    return [np.ravel(corners).tolist() for corners in outline(region)]
+    return [np.ravel(piece.corners).tolist() for piece in outline(region)]
 
 
 def _run_lengths() -> Any:

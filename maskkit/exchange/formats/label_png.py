@@ -38,26 +38,43 @@ def encode_png(array: NDArray[np.uint8], scheme: RegionScheme | None = None) -> 
     return buffer.getvalue()
 
 
-def read_label_map(path: Path, scheme: RegionScheme) -> LabelMap:
+def voc_color(label: int) -> tuple[int, int, int]:
+    """Pascal VOC's colour of a class number: the bits of each channel are those of the number, three by three."""
+    channels = [0, 0, 0]
+    for shift in range(8):
+        for channel in range(3):
+            channels[channel] |= (label >> channel & 1) << (7 - shift)
+        label >>= 3
+    return channels[0], channels[1], channels[2]
+
+
+def read_label_map(path: Path, scheme: RegionScheme, ignore: int | None = None) -> LabelMap:
     """Read a label map of `scheme` from a PNG: uint8 (H, W).
 
-    Palette and grey pictures hold class numbers; RGB ones the scheme's colours, each pixel exactly one of them. Raises
-    ImageError with the file and the value for anything else, before decoding where the header tells that it is large.
+    Palette and grey pictures hold class numbers; RGB ones, and RGBA ones without a transparent pixel, the scheme's
+    colours, each pixel exactly one of them. The number `ignore`, in colours Pascal VOC's for it, becomes class 0.
+    Raises ImageError with the file and the value for anything else, before decoding where the header tells that it is
+    large.
     """
     with opened_picture(path, str(path), ("PNG",)) as image:
         mode, array = image.mode, np.asarray(image)
+    if mode in ("RGBA", "LA"):
+        if array[..., -1].min() < 255:
+            raise ImageError(f"{path}: a label map without transparent pixels is needed, and this one has some")
+        mode, array = ("RGB", array[..., :3]) if mode == "RGBA" else ("L", array[..., 0])
     if mode == "RGB":
-        return _from_colors(array, scheme, path)
-    if mode not in ("P", "L", "1") and not mode.startswith("I"):
-        raise ImageError(f"{path}: a label map is a palette, grey or RGB picture, and this one is {mode}")
+        return _from_colors(array, scheme, path, ignore)
+    if ignore is not None:
+        array = np.where(array == ignore, 0, array)
     if array.max() >= len(scheme):
         raise ImageError(f"{path}: the value {array.max()} is outside of the classes 0 to {len(scheme) - 1}")
     return array.astype(np.uint8)
 
 
-def _from_colors(array: NDArray[np.uint8], scheme: RegionScheme, path: Path) -> LabelMap:
+def _from_colors(array: NDArray[np.uint8], scheme: RegionScheme, path: Path, ignore: int | None) -> LabelMap:
+    colors = [*scheme.palette.tolist(), *([] if ignore is None else [list(voc_color(ignore))])]
     weights = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
-    codes = scheme.palette.astype(np.int32) @ weights
+    codes = np.array(colors, dtype=np.int32) @ weights
     if len(set(codes.tolist())) < len(codes):
         raise ImageError(f"{path}: it holds colours, and two classes of {scheme.name} have the same colour")
     order = np.argsort(codes)
@@ -72,5 +89,5 @@ def _from_colors(array: NDArray[np.uint8], scheme: RegionScheme, path: Path) -> 
             y, x = wrong[0].tolist()
             color = ", ".join(map(str, part[y, x].tolist()))
             raise ImageError(f"{path}: the colour ({color}) at x {x}, y {top + y} is none of {scheme.name}'s")
-        labels[top : top + height] = found
+        labels[top : top + height] = np.where(found < len(scheme), found, 0)
     return labels

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maskkit.errors import ExchangeError
+from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.exchange.incoming import Incoming, Known, Pair, Tables, read_tables
-from maskkit.exchange.label_png import read_label_map
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
 from maskkit.shards.description import SPLITS
 
 
-def read_label_pngs(source: Path, scheme: str | None, images: str | None, masks: str | None) -> Incoming:
+def read_label_pngs(
+    source: Path, scheme: str | None, images: str | None, masks: str | None, ignore: int | None
+) -> Incoming:
     """Find the pairs of SOURCE/images and SOURCE/masks, or of these in SOURCE/train, val and test.
 
     A mask and its photo have one path but for the ending; the photo may have any size of the same shape. With the
@@ -37,14 +39,19 @@ def read_label_pngs(source: Path, scheme: str | None, images: str | None, masks:
             missing = "no row in samples.csv" if tables.rows and known is blank else ""
             pairs.append(Pair(known.id, known.split, known.attributes, problem or missing, (photo, mask)))
     return Incoming(
-        "label-png", regions, tables.attribute_names, pairs, lambda pair: load(pair, regions), tables.with_points()
+        "label-png",
+        regions,
+        tables.attribute_names,
+        pairs,
+        lambda pair: load(pair, regions, ignore),
+        tables.with_points(),
     )
 
 
-def load(pair: Pair, scheme: RegionScheme) -> tuple[Picture, LabelMap]:
+def load(pair: Pair, scheme: RegionScheme, ignore: int | None = None) -> tuple[Picture, LabelMap]:
     """Read photo and label map of a pair; ImageError where one cannot be read."""
     photo, mask = pair.files
-    return read_image(photo), read_label_map(mask, scheme)
+    return read_image(photo), read_label_map(mask, scheme, ignore)
 
 
 def find_pairs(source: Path, images: Path, masks: Path) -> Iterator[tuple[str, Path, Path, str]]:

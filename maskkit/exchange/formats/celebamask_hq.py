@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 
 from maskkit.errors import BuildError, ExchangeError, ImageError
+from maskkit.exchange.formats.label_png import encode_png, read_label_map
+from maskkit.exchange.formats.pairs import find_pairs, load, outside
 from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Pair, read_tables
-from maskkit.exchange.label_png import encode_png, read_label_map
 from maskkit.exchange.outgoing import Outgoing, SampleTable
-from maskkit.exchange.pairs import find_pairs, load, outside
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
@@ -50,7 +50,9 @@ def write(outgoing: Outgoing, folder: Path) -> None:
                 parts = folder / MASKS / str(face // FACES_A_FOLDER)
                 parts.mkdir(parents=True, exist_ok=True)
                 for label in np.unique(sample.mask[sample.mask > 0]).tolist():
-                    region = np.where(sample.mask == label, np.uint8(255), np.uint8(0))
+                    # In colours, as the data set's own: parsers open a part by convert("P") and look for 225, which
+                    # white becomes in RGB alone.
+                    region = np.where(sample.mask == label, np.uint8(255), np.uint8(0))[..., None].repeat(3, axis=2)
                     (parts / f"{face:05d}_{outgoing.scheme.names[label]}.png").write_bytes(encode_png(region))
                 lines.append(f"{face}.jpg " + " ".join("1" if one else "-1" for one in sample.attributes))
                 table.add(sample, str(face))

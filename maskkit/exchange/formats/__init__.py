@@ -1,0 +1,1 @@
+"""One file for each format: how other projects lay out photos and masks, and how they are read and written."""
