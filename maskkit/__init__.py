@@ -22,7 +22,7 @@ from maskkit.points.mesh import points_from_mesh
 from maskkit.points.point_files import read_points, write_points
 from maskkit.points.similarity import fit_similarity, move_points
 from maskkit.report import Inspection, inspect_shards, write_report
-from maskkit.shards.shard_files import ShardReader
+from maskkit.shards.reader import ShardReader
 from maskkit.shards.verification import VerifyResult, verify
 
 __all__ = [

@@ -7,7 +7,7 @@ from maskkit.exchange.incoming import Known
 from maskkit.masks.raster import LabelMap, rasterize
 from maskkit.masks.regions import RegionScheme
 from maskkit.photos.images import Crop, Picture
-from maskkit.shards.shard_files import Row
+from maskkit.shards.writer import Row
 
 
 def on_grid(image: Picture, mask: LabelMap, size: int) -> tuple[Picture, LabelMap]:

@@ -19,7 +19,7 @@ from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import POINT_COUNT, Points
 from maskkit.shards.description import Dataset, ShardEntry, read_finished
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 FOUND = ("detector", "score", "left", "top", "right", "bottom")
 

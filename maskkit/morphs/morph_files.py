@@ -23,7 +23,7 @@ from maskkit.photos.images import Picture
 from maskkit.points.landmarks import Points
 from maskkit.points.point_files import points_table
 from maskkit.shards.description import Dataset
-from maskkit.shards.shard_files import Row, write_shard
+from maskkit.shards.writer import Row, write_shard
 
 Show = Literal["masks", "photo", "overlay"]
 Align = Literal["eyes", "first"]

@@ -17,7 +17,7 @@ from maskkit.points.landmarks import Points, check_points, mirror_points, scale_
 from maskkit.points.point_files import SUFFIXES as POINT_SUFFIXES
 from maskkit.points.point_files import read_points
 from maskkit.points.similarity import EYES_AND_NOSE, Matrix, fit_similarity, move_points
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 SHARD_ROW = re.compile(r"(?P<file>.+\.h5)#(?P<row>[0-9]{1,9})")
 MIRROR_PREFIX = "mirror:"

@@ -16,7 +16,7 @@ from maskkit.photos.images import Picture, resize
 from maskkit.points.landmarks import scale_points
 from maskkit.report.inspection import Inspection
 from maskkit.report.sections import plain
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 CELL = 192  # side of a picture in pixels, whatever the size of the photos
 JPEG_QUALITY = 88

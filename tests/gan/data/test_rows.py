@@ -21,7 +21,7 @@ from gan.data.rows import Batch, BatchOrder, NumberedRows, RowsAtSize, one_hot
 from gan.errors import DataError
 from gan.settings.run_settings import load_preset
 from maskkit.shards.description import Dataset
-from maskkit.shards.shard_files import Row, write_shard
+from maskkit.shards.writer import Row, write_shard
 from tests.drawn import drawn_row, write_drawn_shards
 
 
