@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 import maskkit
-from cli.maskkit_options import as_json, face_option, scheme_option
+from cli.maskkit_options import face_option, scheme_option
+from cli.options import as_json
 from cli.shared import EXIT_FAILED, print_json, progress
 from maskkit.building.celeba import ATTRIBUTES, SPLIT_RULES
 from maskkit.building.engines import ENGINES

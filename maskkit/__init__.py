@@ -3,10 +3,14 @@
 from maskkit.building.build import build_celeba, build_folder, plan_celeba, plan_folder
 from maskkit.building.options import BuildOptions, BuildPlan, BuildResult, FolderOptions
 from maskkit.detection.cascade import Detector, Face, detect, detect_aligned, predict_points, quality
+from maskkit.detection.named_files import FilesResult
+from maskkit.detection.photo_masks import write_masks
+from maskkit.detection.photo_points import write_landmarks
 from maskkit.errors import MaskkitError
 from maskkit.exchange import ExportResult, ImportOptions, ImportResult, export_shards, import_masks
 from maskkit.masks.augmentation import Augmentation, usual_transforms
 from maskkit.masks.label_tables import label_table, translate_labels
+from maskkit.masks.overlays import annotate
 from maskkit.masks.pictures import colorize, draw_points, enlarge, overlay, stack_grid, write_palette_png, write_png
 from maskkit.masks.raster import fill_polygon, from_one_hot, mirror_label_map, one_hot, rasterize
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
@@ -36,6 +40,7 @@ __all__ = [
     "Detector",
     "ExportResult",
     "Face",
+    "FilesResult",
     "Flicker",
     "FolderOptions",
     "ImportOptions",
@@ -49,6 +54,7 @@ __all__ = [
     "ShardReader",
     "VerifyResult",
     "align_points",
+    "annotate",
     "build_celeba",
     "build_folder",
     "colorize",
@@ -89,6 +95,8 @@ __all__ = [
     "verify",
     "warp_picture",
     "write_frames",
+    "write_landmarks",
+    "write_masks",
     "write_morph",
     "write_palette_png",
     "write_png",

@@ -3,30 +3,24 @@
 import ctypes
 import os
 import pickle
-import signal
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from multiprocessing import connection, get_context, parent_process
 from multiprocessing.sharedctypes import RawValue
 from threading import Thread
-
-import cv2
 
 from maskkit.building.inputs import Input
 from maskkit.building.photo_rows import NO_FACE, PhotoTask, chunks_ahead, in_chunks, process_some
 from maskkit.detection import dlib_models
+from maskkit.detection.workers import SPAWN, begin_worker, interrupts_held
 from maskkit.errors import BuildError
 from maskkit.shards.writer import Outcome
 
 Outcomes = list[Outcome]
 
-# Processes, because dlib's predictor holds the interpreter lock; spawned, because forking a process that has threads is
-# unsafe.
-SPAWN = get_context("spawn")
 NETWORK_STEP = "mtcnn"
 WORKERS_BESIDE = 4  # for so many workers that run dlib there is one, at least one in all, that runs networks
 
@@ -120,7 +114,7 @@ class _Pools:
         # Without a lock, which a worker that is killed could take with it.
         self.stopped: ctypes.c_bool = RawValue(ctypes.c_bool, False)
         place = steps.index(NETWORK_STEP) if NETWORK_STEP in steps else 0
-        self.divided = place > 0
+        self.divided = place > 0 and self.task.face != "all"  # all faces are those of all steps, united
         before, after = (steps[:place], steps[place:]) if self.divided else (detector, detector)
         self.first = _pool(replace(self.task, detector=before), self.workers, self.stopped)
         beside = max(1, self.workers // WORKERS_BESIDE)
@@ -161,18 +155,8 @@ def _pool(task: PhotoTask, workers: int, stopped: ctypes.c_bool) -> ProcessPoolE
 
 
 def _submit(pool: ProcessPoolExecutor, inputs: Sequence[Input]) -> Future[Outcomes]:
-    with _interrupts_held():
+    with interrupts_held():
         return pool.submit(_work, inputs)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a worker may be started: it inherits that, and this process answers for all of them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _task: PhotoTask | None = None  # a worker's
@@ -182,17 +166,7 @@ _stopped: ctypes.c_bool | None = None
 def _start_worker(task: PhotoTask, stopped: ctypes.c_bool) -> None:
     global _task, _stopped
     _task, _stopped = task, stopped
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    cv2.setNumThreads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A build that was killed cannot tell its workers, and they would wait for work for ever."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    begin_worker()
 
 
 def _work(inputs: Sequence[Input]) -> Outcomes:

@@ -133,7 +133,7 @@ def _look(photo: _Photo, task: PhotoTask) -> None:
     elif task.aligned:
         photo.seen = see_aligned_faces(photo.image, task.detector, photo.input.five_points)
     else:
-        photo.seen = see_faces(photo.image, task.detector)
+        photo.seen = see_faces(photo.image, task.detector, every_face=task.face == "all")
     if not photo.seen:
         photo.skip = NO_FACE
     elif task.face != "all" and int(task.face) > len(photo.seen):

@@ -80,6 +80,8 @@ def prepare(place: Path, options: Options, engine: Engine) -> Build:
     engine.check(task)
     steps = list(task.detector) if isinstance(task.detector, tuple) else [task.detector.name]
     named: dict[str, Any] = {**options.to_dict(), "steps": steps}
+    if task.face == "all":
+        named["every_step"] = True  # data sets from before all steps looked for all faces do not go on so
     dataset = Dataset(task.scheme, options.size, request.attribute_names, source, named, tool_versions(steps))
     by_split = {name: [one for one in inputs if one.split == name] for name in SPLITS}
     return Build(by_split, dataset, task, options.shard_size, engine)
