@@ -91,7 +91,7 @@ def test_looking_for_a_stopped_build_changes_nothing(tmp_path: Path) -> None:
     assert [entry.file for entry in found.shards] == ["train-00000.h5"]
     assert find_begun(folder, same, True) is same
     with pytest.raises(BuildError, match="begun with scheme"):
-        find_begun(folder, request(folder, scheme=maskkit.load_scheme("brows")), False)
+        find_begun(folder, request(folder, scheme=maskkit.load_scheme("secgan")), False)
     assert find_begun(tmp_path / "nowhere", same, False) is same
     assert contents(folder) == before and not (tmp_path / "nowhere").exists()
     assert [entry.file for entry in open_folder(folder, same, False).shards] == ["train-00000.h5"]
