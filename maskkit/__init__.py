@@ -18,7 +18,7 @@ from maskkit.morphs.films import write_frames
 from maskkit.morphs.flicker import Flicker, measure_flicker
 from maskkit.morphs.morph_files import MorphResult, write_morph
 from maskkit.morphs.paths import interpolate, morph_points
-from maskkit.morphs.placed_faces import Layout, align_points, read_face, read_layout
+from maskkit.morphs.placed_faces import PlacedFace, align_points, read_face, read_face_points
 from maskkit.morphs.warps import warp_picture
 from maskkit.photos.images import Crop, read_image
 from maskkit.points.landmarks import GROUPS, MIRROR, mirror_points, scale_points
@@ -28,6 +28,10 @@ from maskkit.points.similarity import fit_similarity, move_points
 from maskkit.report import Inspection, inspect_shards, write_report
 from maskkit.shards.reader import ShardReader
 from maskkit.shards.verification import VerifyResult, verify
+
+# The earlier names of the same things.
+Layout = PlacedFace
+read_layout = read_face_points
 
 __all__ = [
     "GROUPS",
@@ -49,6 +53,7 @@ __all__ = [
     "Layout",
     "MaskkitError",
     "MorphResult",
+    "PlacedFace",
     "Region",
     "RegionScheme",
     "ShardReader",
@@ -85,6 +90,7 @@ __all__ = [
     "quality",
     "rasterize",
     "read_face",
+    "read_face_points",
     "read_image",
     "read_layout",
     "read_points",
