@@ -37,10 +37,11 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 lint: $(READY)
-	@echo "== style and types"
+	@echo "== style, types, and what may import what"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: $(READY)
 	@echo "== each step against its floor, up to five minutes"

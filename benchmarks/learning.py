@@ -144,7 +144,8 @@ def picture_roads(bench: Bench, folder: Path) -> Iterator[Road]:
         return made
 
     yield bench.road("sampling: layouts -> pictures, tiny", FRAMES,
-                     lambda: generate_pictures(generator, len(z), z, real.c, real.s_idx), bare, "bare forwards")  # fmt: skip
+                     lambda: generate_pictures(generator, len(z), z, real.c, real.s_idx), bare,
+                     "bare forwards")  # fmt: skip
     shard = bench.shards / "train-00000.h5"
     film = folder / "film.mp4"
     yield bench.road(f"rendering: two faces -> film of {FRAMES}, tiny", FRAMES,

@@ -18,7 +18,7 @@ from maskkit.detection import dlib_models
 from maskkit.detection.cascade import STEPS
 from maskkit.shards.description import Dataset
 from maskkit.shards.ledger import write_ledger
-from maskkit.shards.shard_files import GZIP_LEVEL, Row, write_shard
+from maskkit.shards.writer import GZIP_LEVEL, Row, write_shard
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "celeba"
 SIZE, ROWS = 128, 2048  # as many rows as a shard usually has: a few would all stay in HDF5's own memory

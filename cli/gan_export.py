@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.gan_options import JSON, OUTPUT, OVERWRITE, RUN, split_names
+from cli.gan_options import OUTPUT, OVERWRITE, RUN, split_names
+from cli.options import as_json
 from cli.shared import print_json
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @RUN
 @OUTPUT
 @OVERWRITE
-@JSON
+@as_json
 def export(run_folder: Path, output: Path, overwrite: bool, as_json: bool) -> None:
     """Write the generator alone: .safetensors with its settings, or .onnx with the inputs z, c and s.
 
@@ -36,7 +37,7 @@ def export(run_folder: Path, output: Path, overwrite: bool, as_json: bool) -> No
 @click.option("--attributes", help="Names of the attributes, in order, with commas; by default SCGAN's five of CelebA.")
 @click.option("--scheme", default="scgan", show_default=True, help="Region scheme to assume for the layouts.")
 @OVERWRITE
-@JSON
+@as_json
 def import_release(
     weights: Path, output: Path, attributes: str | None, scheme: str, overwrite: bool, as_json: bool
 ) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.gan_options import DEVICE, JSON, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
+from cli.gan_options import DEVICE, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
+from cli.options import as_json
 from cli.shared import print_json
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def figure() -> None:
 @SCALE
 @DEVICE
 @OVERWRITE
-@JSON
+@as_json
 def panels(
     run_folder: Path, output: Path, shards: Path | None, layouts: tuple[str, ...], rows: int, z_per: "LatentPer",
     seed: int, scale: int, device: str, overwrite: bool, as_json: bool,
@@ -81,7 +82,7 @@ def panels(
 @SCALE
 @DEVICE
 @OVERWRITE
-@JSON
+@as_json
 def smile(
     run_folder: Path, output: Path, start: str, end: str, rows: int, columns: int, labels: tuple[str, ...], seed: int,
     scale: int, device: str, overwrite: bool, as_json: bool,
@@ -116,7 +117,7 @@ def smile(
 @SCALE
 @DEVICE
 @OVERWRITE
-@JSON
+@as_json
 def turn(
     run_folder: Path, output: Path, start: str, end: str, rows: int, columns: int, attributes: str | None, seed: int,
     seed_to: int | None, path: "LatentPath", scale: int, device: str, overwrite: bool, as_json: bool,
@@ -147,7 +148,7 @@ def turn(
 @SCALE
 @DEVICE
 @OVERWRITE
-@JSON
+@as_json
 def compare(
     runs: tuple[Path, ...], output: Path, names: tuple[str, ...], shards: Path | None, layouts: tuple[str, ...],
     rows: int, columns: int, labels: tuple[str, ...], seed: int, scale: int, device: str, overwrite: bool,
@@ -172,7 +173,7 @@ def compare(
 @NAMES
 @click.option("--scale", default=1, show_default=True, type=click.IntRange(1, 8), help="Enlarge the figure.")
 @OVERWRITE
-@JSON
+@as_json
 def losses(
     runs: tuple[Path, ...], output: Path, names: tuple[str, ...], scale: int, overwrite: bool, as_json: bool
 ) -> None:

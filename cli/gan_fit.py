@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.gan_options import DEVICE, JSON
+from cli.gan_options import DEVICE
+from cli.options import as_json
 from cli.shared import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, Advance, Terminated, print_json, progress
 from gan.names import PRECISIONS
 from gan.systems import SYSTEMS, preset_names
@@ -44,7 +45,7 @@ SAME_SIGNAL_SECONDS = LAST_WORDS_SECONDS = 1.0
 @DEVICE
 @click.option("--devices", type=click.IntRange(1, 1024), help="Processes that share each batch; 1 by default.")
 @click.option("--dry-run", is_flag=True, help="Show settings, size, memory and time by a few steps; write nothing.")
-@JSON
+@as_json
 def fit(
     shards: Path,
     out: Path,

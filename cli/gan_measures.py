@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.gan_options import DEVICE, JSON, OVERWRITE, RUN, SEED, split_names
+from cli.gan_options import DEVICE, OVERWRITE, RUN, SEED, split_names
+from cli.options import as_json
 from cli.shared import Advance, print_json, progress
 from gan.names import MEASURES
 from maskkit.files.atomic import refuse_existing
@@ -35,7 +36,7 @@ PLAIN_WIDTH = 140  # of the table where standard output is no terminal
 @SEED
 @DEVICE
 @OVERWRITE
-@JSON
+@as_json
 def evaluate(
     run_folder: Path, shards: Path, count: int, only: str | None, judges: Path | None, judge_steps: int,
     output: Path | None, latex: bool, seed: int, device: str, overwrite: bool, as_json: bool,

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace what is at the output.")
 SEED = click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Decides the latents."

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.gan_options import DEVICE, JSON, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
+from cli.gan_options import DEVICE, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
+from cli.options import as_json
 from cli.shared import print_json, progress
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @SCALE
 @DEVICE
 @OVERWRITE
-@JSON
+@as_json
 def sample(
     run_folder: Path,
     output: Path,
@@ -89,7 +90,7 @@ def sample(
 @SCALE
 @DEVICE
 @OVERWRITE
-@JSON
+@as_json
 def render(
     run_folder: Path,
     output: Path,

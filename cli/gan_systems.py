@@ -4,7 +4,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.gan_options import JSON
+from cli.options import as_json
 from cli.shared import print_json
 
 INPUTS = {"z": "z (latent)", "c": "c (attributes)", "s": "s (layout)", "x": "x (picture)"}
@@ -12,7 +12,7 @@ PLAIN_WIDTH = 140  # of the table where standard output is no terminal
 
 
 @click.command()
-@JSON
+@as_json
 def systems(as_json: bool) -> None:
     """List the systems that can be trained: what each generator takes, its presets, its paper.
 

@@ -1,24 +1,28 @@
 """The commands `maskkit build-celeba` and `maskkit build-folder`."""
 
-import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 import maskkit
-from cli.maskkit_options import as_json, face_option, scheme_option
+from cli.maskkit_options import face_option, scheme_option
+from cli.options import as_json
 from cli.shared import EXIT_FAILED, print_json, progress
 from maskkit.building.celeba import ATTRIBUTES, SPLIT_RULES
-from maskkit.building.preparation import ENGINES
-from maskkit.detection.cascade import DETECTORS, FREE_DETECTORS, FaceChoice
+from maskkit.building.engines import ENGINES
+from maskkit.detection.cascade import DETECTORS, FREE_DETECTORS
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 Command = Callable[..., int]
+
+
+def _names(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name for name in text.split(",") if name)
 
 
 def build_options(command: Command) -> Command:
@@ -30,7 +34,7 @@ def build_options(command: Command) -> Command:
                      help="CSV of points by another detector, id,x0,y0,...,x67,y67; nothing is detected then."),
         click.option("--quality", is_flag=True,
                      help="Score each row: how far its points move under a small shift of the face's box."),
-        click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True,
+        click.option("--engine", type=click.Choice(list(ENGINES)), default="local", show_default=True,
                      help="Processes of this machine; or a Ray cluster: the one that RAY_ADDRESS names or that runs "
                           "here, or else one started for the time of the build."),
         click.option("--workers", type=click.IntRange(1), help="Most processes or Ray tasks at once.  "
@@ -53,14 +57,18 @@ def build_options(command: Command) -> Command:
 @click.argument("out", type=FOLDER)
 @click.option("--crop", default=178, show_default=True, help="Side of the square cut from the middle of each photo.")
 @click.option(
-    "--attributes", default=",".join(ATTRIBUTES), show_default=True, help="Attributes to keep, in this order."
+    "--attributes",
+    default=",".join(ATTRIBUTES),
+    show_default=True,
+    callback=_names,
+    help="Attributes to keep, in this order.",
 )
 @click.option("--detector", type=click.Choice(DETECTORS), default="auto", show_default=True)
 @click.option("--split", type=click.Choice(SPLIT_RULES), default="official", show_default=True)
 @build_options
 def build_celeba(
-    root: Path, out: Path, attributes: str, engine: str, workers: int | None, max_skipped: float, dry_run: bool,
-    fresh: bool, as_json: bool, **options: Any,
+    root: Path, out: Path, engine: str, workers: int | None, max_skipped: float, dry_run: bool, fresh: bool,
+    as_json: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Turn CelebA's folder ROOT into shards in OUT.
 
@@ -72,23 +80,16 @@ def build_celeba(
     Example:
       maskkit build-celeba ~/celeba shards --workers 8
     """
-    chosen = maskkit.BuildOptions(attributes=_names(attributes), **options)
-    workers = _workers(engine, workers)
-    if dry_run:
-        return _tell_plan(maskkit.plan_celeba(root, out, chosen, engine=engine, workers=workers), as_json)
-    with progress("building") as advance:
-        result = maskkit.build_celeba(
-            root, out, chosen, engine=engine, workers=workers, max_skipped=max_skipped, fresh=fresh,
-            on_plan=_announce, on_progress=lambda done, total: advance(done, total=total),
-        )  # fmt: skip
-    return _tell_result(result, max_skipped, as_json)
+    how = Wish(engine, workers, max_skipped, dry_run, fresh, as_json)
+    return _do(maskkit.plan_celeba, maskkit.build_celeba, root, out, maskkit.BuildOptions(**options), how)
 
 
 @click.command("build-folder")
 @click.argument("images", type=click.Path(path_type=Path))
 @click.argument("out", type=FOLDER)
 @click.option("--table", type=FILE, help="CSV of photos (paths below IMAGES) with 1, 0 or -1 for each attribute.")
-@click.option("--attributes", help="Columns of the table to keep, in this order.  [default: all of them]")
+@click.option("--attributes", callback=_names,
+              help="Columns of the table to keep, in this order.  [default: all of them]")  # fmt: skip
 @click.option("--split-column", help="Column of the table that says train, val or test.")
 @click.option("--val", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of the photos for val.")
 @click.option("--test", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share for test.")
@@ -98,8 +99,8 @@ def build_celeba(
 @click.option("--detector", type=click.Choice(FREE_DETECTORS), default="auto", show_default=True)
 @build_options
 def build_folder(
-    images: Path, out: Path, attributes: str | None, face: FaceChoice, engine: str, workers: int | None,
-    max_skipped: float, dry_run: bool, fresh: bool, as_json: bool, **options: Any,
+    images: Path, out: Path, engine: str, workers: int | None, max_skipped: float, dry_run: bool, fresh: bool,
+    as_json: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Turn any photos, below the folder IMAGES or in a .zip, into shards in OUT.
 
@@ -110,30 +111,42 @@ def build_folder(
     Example:
       maskkit build-folder holiday/ shards --face all --val 0.1
     """
-    names = None if attributes is None else _names(attributes)
-    chosen = maskkit.FolderOptions(attributes=names, face=face, **options)
-    workers = _workers(engine, workers)
-    if dry_run:
-        return _tell_plan(maskkit.plan_folder(images, out, chosen, engine=engine, workers=workers), as_json)
+    how = Wish(engine, workers, max_skipped, dry_run, fresh, as_json)
+    return _do(maskkit.plan_folder, maskkit.build_folder, images, out, maskkit.FolderOptions(**options), how)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a build is to be done and told, whatever it makes."""
+
+    engine: str
+    workers: int | None
+    max_skipped: float
+    dry_run: bool
+    fresh: bool
+    as_json: bool
+
+
+def _do(
+    plan: Callable[..., maskkit.BuildPlan], build: Callable[..., maskkit.BuildResult], source: Path, out: Path,
+    options: maskkit.BuildOptions | maskkit.FolderOptions, wish: Wish,
+) -> int:  # fmt: skip
+    """Plan a build or run it, and report."""
+    workers = wish.workers or ENGINES[wish.engine].most_workers()
+    if wish.dry_run:
+        planned = plan(source, out, options, engine=wish.engine, workers=workers, fresh=wish.fresh)
+        return _tell_plan(planned, wish.as_json)
     with progress("building") as advance:
-        result = maskkit.build_folder(
-            images, out, chosen, engine=engine, workers=workers, max_skipped=max_skipped, fresh=fresh,
+        result = build(
+            source, out, options, engine=wish.engine, workers=workers, max_skipped=wish.max_skipped, fresh=wish.fresh,
             on_plan=_announce, on_progress=lambda done, total: advance(done, total=total),
         )  # fmt: skip
-    return _tell_result(result, max_skipped, as_json)
-
-
-def _workers(engine: str, workers: int | None) -> int | None:
-    """All processors where nothing else is asked for; those of a Ray cluster are counted when it is joined."""
-    return workers or (None if engine == "ray" else os.cpu_count() or 1)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
+    return _tell_result(result, wish.max_skipped, wish.as_json)
 
 
 def _sentence(plan: maskkit.BuildPlan) -> str:
     photos = f"{sum(plan.inputs.values()):,} photos {plan.inputs}"
+    photos += f", {plan.done:,} of them done" if plan.done else ""
     return f"{photos}: about {plan.seconds:,.0f} s and {plan.bytes / 1e6:,.0f} MB"
 
 

@@ -1,14 +1,10 @@
 """The command `maskkit`: photos to points, masks, morphs and shards."""
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
 import click
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -17,24 +13,11 @@ from cli.maskkit_build import build_celeba, build_folder
 from cli.maskkit_exchange import export_command, import_command
 from cli.maskkit_inspect import inspect
 from cli.maskkit_morph import morph
-from cli.maskkit_options import as_json, face_option, overwrite_option, scheme_option
-from cli.shared import EXIT_FAILED, Advance, print_json, progress, run, say_error
-from maskkit.detection.cascade import FREE_DETECTORS, FaceChoice, choose
+from cli.maskkit_photos import landmarks, segment
+from cli.options import as_json
+from cli.shared import print_json, progress, run
 from maskkit.doctor import examine
-from maskkit.errors import MaskkitError, OutputError
-from maskkit.files.atomic import leads_out, make_folder, refuse_existing, write_atomically
-from maskkit.masks.raster import LabelMap
-from maskkit.photos.images import SUFFIXES as IMAGE_SUFFIXES
-from maskkit.photos.images import Picture
-from maskkit.points.landmarks import Points
-from maskkit.points.point_files import SUFFIXES as POINT_SUFFIXES
-from maskkit.points.point_files import points_table
 
-LARGEST_SIDE = 16384  # of a mask
-
-Item = TypeVar("Item")
-
-EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -50,99 +33,6 @@ def group() -> None:
 
 
 @group.command()
-@click.argument("images", nargs=-1, required=True, type=EXISTING)
-@click.option("-o", "--out", required=True, type=FOLDER, help="Folder for the results.")
-@click.option("--format", "kind", type=click.Choice([suffix[1:] for suffix in POINT_SUFFIXES]), default="pts",
-              show_default=True, help="One .pts or .json a photo, or one landmarks.csv of all.")  # fmt: skip
-@face_option
-@click.option("--detector", type=click.Choice(FREE_DETECTORS), default="auto", show_default=True)
-@overwrite_option
-@as_json
-def landmarks(
-    images: tuple[Path, ...], out: Path, kind: str, face: FaceChoice, detector: str, overwrite: bool, as_json: bool
-) -> int:
-    """Find the 68 points of the largest face in each of IMAGES (photos or folders of photos).
-
-    With --face all the results of a photo are numbered, NAME-1 for its largest face.
-
-    \b
-    Example:
-      maskkit landmarks portrait.jpg holiday/ -o points --format csv
-    """
-    failed: dict[str, str] = {}
-    paths = _photos(images, failed)
-    results = Results(out, paths, overwrite)
-    table = results.target("landmarks.csv") if kind == "csv" else None
-    found: dict[str, maskkit.Face] = {}
-    for path, name in _each("finding faces", paths):
-        try:
-            faces = choose(maskkit.detect(maskkit.read_image(path), detector), face, str(path))
-            if table is None:
-                for ending, one in _numbered(faces, face):
-                    maskkit.write_points(results.target(f"{name}{ending}.{kind}"), one.points)
-        except MaskkitError as error:
-            failed[str(path)] = str(error)
-        else:
-            found |= {f"{path}{ending}": one for ending, one in _numbered(faces, face)}
-    if table is not None:
-        text = points_table({name: face.points for name, face in found.items()})
-        write_atomically(table, lambda file: file.write(text.encode()))
-    faces_found = {name: {"detector": f.detector, "score": f.score, "box": list(f.box)} for name, f in found.items()}
-    return _finish(as_json, out, faces_found, failed, "faces")
-
-
-@group.command()
-@click.argument("inputs", nargs=-1, required=True, type=EXISTING)
-@click.option("-o", "--out", required=True, type=FOLDER, help="Folder for the results.")
-@click.option("--format", "kind", type=click.Choice(["palette", "grey", "npy", "one-hot"]), default="palette",
-              show_default=True, help="Palette PNG, grey PNG, label map .npy, or one-hot .npz.")  # fmt: skip
-@click.option("--size", help="Size of a point file's mask, SIDE or WIDTHxHEIGHT.")
-@face_option
-@click.option("--detector", type=click.Choice(FREE_DETECTORS), default="auto", show_default=True)
-@scheme_option
-@click.option("--overlay", is_flag=True, help="Also write each photo with its regions and points drawn over it.")
-@overwrite_option
-@as_json
-def segment(
-    inputs: tuple[Path, ...], out: Path, kind: str, size: str | None, face: FaceChoice, detector: str, scheme: str,
-    overlay: bool, overwrite: bool, as_json: bool,
-) -> int:  # fmt: skip
-    """Make region masks of INPUTS: photos, folders of photos, or point files (.pts, .json, .csv).
-
-    A photo's mask has the size of the photo. A point file's points are taken as they are, on a picture of --size.
-
-    \b
-    Example:
-      maskkit segment portrait.jpg -o masks --overlay
-      maskkit segment face.pts -o masks --size 640x480 --format one-hot
-    """
-    height_width = _parse_size(size)
-    if height_width is None and any(path.suffix.lower() in POINT_SUFFIXES for path in inputs):
-        raise click.UsageError("a point file does not tell the size of its picture: give --size WIDTHxHEIGHT")
-    regions = maskkit.load_scheme(scheme)
-    failed: dict[str, str] = {}
-    paths = _photos(inputs, failed)
-    results = Results(out, paths, overwrite)
-    found: dict[str, Any] = {}
-    for path, name in _each("drawing masks", paths):
-        try:
-            image, faces = _image_and_points(path, detector, face, height_width)
-            for ending, points in _numbered(faces, face):
-                shape = image.shape[:2] if image is not None else height_width or 0
-                mask = maskkit.rasterize(points, shape, regions, backend="numpy")  # too few to load numba for
-                target = _write_mask(results, f"{name}{ending}", kind, mask, regions)
-                if overlay and image is not None:
-                    drawn = maskkit.draw_points(maskkit.overlay(image, mask, regions), points)
-                    maskkit.write_png(results.target(f"{name}{ending}.overlay.png"), drawn)
-                areas = np.bincount(mask.ravel(), minlength=len(regions)).tolist()
-                written = {"mask": str(target), "areas": dict(zip(regions.names, areas, strict=True))}
-                found[f"{path}{ending}"] = written
-        except MaskkitError as error:
-            failed[str(path)] = str(error)
-    return _finish(as_json, out, found, failed, "masks")
-
-
-@group.command()
 @click.argument("shards", type=FOLDER)
 @as_json
 def verify(shards: Path, as_json: bool) -> int:
@@ -153,9 +43,12 @@ def verify(shards: Path, as_json: bool) -> int:
       maskkit verify shards
     """
     with progress("verifying") as advance:
-        result = maskkit.verify(shards, _to_bar(advance))
-    text = f"{shards} is sound: {result.rows:,} rows in {result.shards} shards, {result.skipped} inputs left out"
-    _report(as_json, asdict(result), text)
+        result = maskkit.verify(shards, lambda done, total: advance(done, total=total))
+    if as_json:
+        print_json(asdict(result))
+    else:
+        counts = f"{result.rows:,} rows in {result.shards} shards, {result.skipped} inputs left out"
+        click.echo(f"{shards} is sound: {counts}")
     return 0
 
 
@@ -181,115 +74,9 @@ def doctor(as_json: bool) -> int:
 
 group.add_command(build_celeba)
 group.add_command(build_folder)
+group.add_command(landmarks)
+group.add_command(segment)
 group.add_command(morph)
 group.add_command(inspect)
 group.add_command(export_command)
 group.add_command(import_command)
-
-
-def _to_bar(advance: Advance) -> Callable[[int, int], None]:
-    return lambda done, total: advance(done, total=total)
-
-
-def _report(as_json: bool, result: dict[str, Any], text: str) -> None:
-    if as_json:
-        print_json(result)
-    else:
-        click.echo(text)
-
-
-def _finish(as_json: bool, out: Path, found: dict[str, Any], failed: dict[str, str], what: str) -> int:
-    """Report what was made and what was not; failed if anything was not."""
-    _report(as_json, {"out": str(out), "found": found, "failed": failed}, f"{len(found)} {what} in {out}")
-    for message in failed.values():
-        say_error(message)
-    return EXIT_FAILED if failed else 0
-
-
-def _photos(paths: Iterable[Path], failed: dict[str, str]) -> list[Path]:
-    """The files named, and the pictures below the folders named; no two whose results would have one name.
-
-    Links that lead out of such a folder or nowhere become entries of `failed`.
-    """
-    files: list[Path] = []
-    for path in paths:
-        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-        if path.is_dir() and not below:
-            raise OutputError(f"{path}: there are no pictures in this folder")
-        for file in below:
-            if leads_out(file, path):
-                failed[str(file)] = f"{file}: a symbolic link that leads out of {path}; name it itself to have it read"
-            elif not file.exists():
-                failed[str(file)] = f"{file}: a symbolic link that leads nowhere"
-        files += [file for file in below if str(file) not in failed] if path.is_dir() else [path]
-    taken: dict[str, Path] = {}
-    for path in dict.fromkeys(files):
-        if path.name in taken:
-            raise OutputError(f"{taken[path.name]} and {path} would give results of one name; take them one by one")
-        taken[path.name] = path
-    return list(taken.values())
-
-
-def _each(title: str, paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Each path with a name for its results: the stem, or the whole file name where two inputs share a stem."""
-    stems = Counter(path.stem for path in paths)
-    with progress(title, len(paths)) as advance:
-        for number, path in enumerate(paths, 1):
-            yield path, path.stem if stems[path.stem] == 1 else path.name
-            advance(number, path.name)
-
-
-class Results:
-    """A folder for results, which never replaces an input and nothing else unless asked."""
-
-    def __init__(self, out: Path, inputs: list[Path], overwrite: bool) -> None:
-        make_folder(out)
-        self.out, self.overwrite = out, overwrite
-        self.inputs = {path.resolve() for path in inputs}
-
-    def target(self, name: str) -> Path:
-        """The path of one result; OutputError where something is in the way."""
-        path = self.out / name
-        if path.resolve() in self.inputs:
-            raise OutputError(f"{path} is one of the inputs and is not replaced; take another folder")
-        refuse_existing(path, self.overwrite)
-        return path
-
-
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,5}(x[0-9]{1,5})?", text):
-        raise click.UsageError(f"--size {text!r}: give SIDE or WIDTHxHEIGHT in pixels")
-    width, height = (int(cell) for cell in (text.split("x") * 2)[:2])
-    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
-        raise click.UsageError(f"--size {text!r}: a side has 1 to {LARGEST_SIDE} pixels")
-    return height, width
-
-
-def _image_and_points(
-    path: Path, detector: str, face: FaceChoice, size: tuple[int, int] | None
-) -> tuple[Picture | None, list[Points]]:
-    if path.suffix.lower() in POINT_SUFFIXES:
-        return None, [maskkit.read_points(path, size)]
-    image = maskkit.read_image(path)
-    return image, [one.points for one in choose(maskkit.detect(image, detector), face, str(path))]
-
-
-def _numbered(items: list[Item], face: FaceChoice) -> list[tuple[str, Item]]:
-    """Each face with what is added to its results' names: nothing, or its number where all are wanted."""
-    return [(f"-{number}" if face == "all" else "", item) for number, item in enumerate(items, 1)]
-
-
-def _write_mask(results: Results, name: str, kind: str, mask: LabelMap, scheme: maskkit.RegionScheme) -> Path:
-    target = results.target(name + {"npy": ".npy", "one-hot": ".npz"}.get(kind, ".png"))
-    if kind == "palette":
-        maskkit.write_palette_png(target, mask, scheme)
-    elif kind == "grey":
-        maskkit.write_png(target, mask)
-    elif kind == "npy":
-        write_atomically(target, lambda file: np.save(file, mask))
-    else:
-        channels = maskkit.one_hot(mask, len(scheme))
-        write_atomically(target, lambda file: np.savez_compressed(file, one_hot=channels))
-    return target

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import maskkit
+from cli.options import as_json
 from cli.shared import EXIT_FAILED, print_json, progress
 from maskkit.exchange import EXPORT_FORMATS, IMPORT_FORMATS
 from maskkit.exchange.formats.deepfashion import RANGES
@@ -14,7 +15,6 @@ from maskkit.shards.description import SPLITS
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the export or data set that is in OUT.")
 
 

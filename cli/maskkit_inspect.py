@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 import maskkit
+from cli.options import as_json
 from cli.shared import print_json, progress
 from maskkit.report.doubtful import RULES
 from maskkit.report.histogram import Histogram
@@ -27,7 +28,7 @@ LISTED = 10  # doubtful rows in the terminal
               help="Doubtful rows and random rows on the page, up to so many of each.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Draws the random rows.")
 @click.option("--overwrite", is_flag=True, help="Replace a page that is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
+@as_json
 def inspect(shards: Path, out: Path | None, rows: int, seed: int, overwrite: bool, as_json: bool) -> None:
     """Look at a data set: splits, attributes, regions, pose, mouths, detector steps, and rows that deserve a look.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 import maskkit
+from cli.options import as_json
 from cli.shared import print_json, progress
 from maskkit.morphs.morph_files import Align, Show
 from maskkit.morphs.paths import EASINGS, PLAYS
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--fps", type=click.FloatRange(1, 100), default=12, show_default=True)
 @click.option("--scheme", default="scgan", show_default=True, help="Region scheme: a name or a .json file.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
+@as_json
 def morph(
     keys: tuple[str, ...], out: Path, frames: int, easing: str, play: "Play", beyond: float, align: Align, show: Show,
     one_hot: bool, size: int, scale: int, fps: float, scheme: str, overwrite: bool, as_json: bool,

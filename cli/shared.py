@@ -101,9 +101,13 @@ def fail(message: str, status: int) -> NoReturn:
 
 
 def say_error(message: str) -> None:
-    """Say what is wrong on standard error. A name from a stranger's file must not steer the terminal."""
-    shown = "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in message)
-    click.echo(f"error: {shown}", err=True)
+    """Say what is wrong on standard error."""
+    say_note(f"error: {message}")
+
+
+def say_note(message: str) -> None:
+    """Say something on standard error. A name from a stranger's file must not steer the terminal."""
+    click.echo("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in message), err=True)
 
 
 def print_json(result: dict[str, Any]) -> None:

@@ -3,11 +3,15 @@
 from maskkit.building.build import build_celeba, build_folder, plan_celeba, plan_folder
 from maskkit.building.options import BuildOptions, BuildPlan, BuildResult, FolderOptions
 from maskkit.detection.cascade import Detector, Face, detect, detect_aligned, predict_points, quality
+from maskkit.detection.named_files import FilesResult
+from maskkit.detection.photo_masks import write_masks
+from maskkit.detection.photo_points import write_landmarks
 from maskkit.errors import MaskkitError
 from maskkit.exchange import ExportResult, ImportOptions, ImportResult, export_shards, import_masks
 from maskkit.masks.augmentation import Augmentation, usual_transforms
 from maskkit.masks.jitter import Jitter
 from maskkit.masks.label_tables import label_table, translate_labels
+from maskkit.masks.overlays import annotate
 from maskkit.masks.pictures import colorize, draw_points, enlarge, overlay, stack_grid, write_palette_png, write_png
 from maskkit.masks.raster import fill_polygon, from_one_hot, mirror_label_map, one_hot, rasterize
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
@@ -15,7 +19,7 @@ from maskkit.morphs.films import write_frames
 from maskkit.morphs.flicker import Flicker, measure_flicker
 from maskkit.morphs.morph_files import MorphResult, write_morph
 from maskkit.morphs.paths import interpolate, morph_points
-from maskkit.morphs.placed_faces import Layout, align_points, read_face, read_layout
+from maskkit.morphs.placed_faces import PlacedFace, align_points, read_face, read_face_points
 from maskkit.morphs.warps import warp_picture
 from maskkit.photos.images import Crop, read_image
 from maskkit.points.landmarks import GROUPS, MIRROR, mirror_points, scale_points
@@ -23,8 +27,12 @@ from maskkit.points.mesh import points_from_mesh
 from maskkit.points.point_files import read_points, write_points
 from maskkit.points.similarity import fit_similarity, move_points
 from maskkit.report import Inspection, inspect_shards, write_report
-from maskkit.shards.shard_files import ShardReader
+from maskkit.shards.reader import ShardReader
 from maskkit.shards.verification import VerifyResult, verify
+
+# The earlier names of the same things.
+Layout = PlacedFace
+read_layout = read_face_points
 
 __all__ = [
     "GROUPS",
@@ -37,6 +45,7 @@ __all__ = [
     "Detector",
     "ExportResult",
     "Face",
+    "FilesResult",
     "Flicker",
     "FolderOptions",
     "ImportOptions",
@@ -46,11 +55,13 @@ __all__ = [
     "Layout",
     "MaskkitError",
     "MorphResult",
+    "PlacedFace",
     "Region",
     "RegionScheme",
     "ShardReader",
     "VerifyResult",
     "align_points",
+    "annotate",
     "build_celeba",
     "build_folder",
     "colorize",
@@ -81,6 +92,7 @@ __all__ = [
     "quality",
     "rasterize",
     "read_face",
+    "read_face_points",
     "read_image",
     "read_layout",
     "read_points",
@@ -91,6 +103,8 @@ __all__ = [
     "verify",
     "warp_picture",
     "write_frames",
+    "write_landmarks",
+    "write_masks",
     "write_morph",
     "write_palette_png",
     "write_png",

@@ -8,7 +8,7 @@ import maskkit
 from maskkit.detection.cascade import STEPS
 from maskkit.shards.description import Dataset
 from maskkit.shards.ledger import write_ledger
-from maskkit.shards.shard_files import Row, write_shard
+from maskkit.shards.writer import Row, write_shard
 
 ATTRIBUTES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 HAIR = {0: (25, 20, 20), 1: (220, 190, 110), 2: (110, 70, 40)}

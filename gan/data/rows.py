@@ -21,6 +21,7 @@ from gan.data.order import NumberedRows
 from gan.errors import DataError
 from gan.settings.run_settings import AttributeKind, RunSettings
 from gan.settings.sections import AugmentationSettings
+from maskkit.masks.resizing import resize_labels
 from maskkit.photos.images import resize
 
 
@@ -133,7 +134,6 @@ class RowsAtSize(Dataset[ReadRows | maskkit.MaskkitError]):
         points = np.full((len(rows), 68, 2), np.nan, np.float32)
         largest, drawn = np.zeros(len(rows), np.uint8), np.zeros(len(rows), dtype=bool)
         old, new = self.reader.size, self.size
-        nearest = (np.arange(new) * 2 + 1) * old // (2 * new)
         for i, row in enumerate(rows):
             sample = self.reader[int(row)]
             mask = sample["mask"]
@@ -142,7 +142,7 @@ class RowsAtSize(Dataset[ReadRows | maskkit.MaskkitError]):
             if self._drawable(sample):
                 points[i], drawn[i] = sample["landmarks"], True
             if old == new or not drawn[i]:
-                layouts[i] = mask if old == new else mask[nearest[:, None], nearest]
+                layouts[i] = mask if old == new else resize_labels(mask, new)
         self._check(rows, largest, c)
         points[drawn] = maskkit.scale_points(points[drawn], old, new)
         if old != new and drawn.any():

@@ -75,8 +75,8 @@ def judge(segmentor: nn.Module, material: Material) -> Evaluation:
         value=float(pixel_accuracy(truth, on_fake).mean()),
         ceiling=float(pixel_accuracy(truth, on_real).mean()),
     )
-    confusions = (confusion_matrix(truth, predicted, n_s) for predicted in (on_real, on_fake))
-    return Evaluation(len(truth), next(confusions), consistency, next(confusions))
+    confusion, generated = confusion_matrix(truth, on_real, n_s), confusion_matrix(truth, on_fake, n_s)
+    return Evaluation(len(truth), confusion, consistency, generated)
 
 
 def segment(segmentor: nn.Module, x: Tensor, material: Material) -> Tensor:

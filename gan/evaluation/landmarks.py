@@ -11,10 +11,9 @@ from gan.evaluation.report import Report
 from gan.pictures.tiles import Picture
 from maskkit.detection.cascade import Box, predict_points
 from maskkit.points.landmarks import Points, eye_distance
+from maskkit.points.pose import mouth_opening
 
 GROUPS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
-
-UPPER_LIP, LOWER_LIP = (61, 62, 63), (67, 66, 65)  # of the inner lips, each above its opposite
 
 # Where dlib's HOG detector puts its box, in units of the points' root mean square distance from their mean: medians
 # over 2,351 photos of CelebA. The side varies by 7 % and the centre by 3 %, about the detector's own steps.
@@ -51,12 +50,6 @@ def point_errors(found: Points, wanted: Points) -> NDArray[np.float64]:
     """Give each point's distance over the outer eye corners' distance in `wanted`: (N, 68, 2) twice -> (N, 68)."""
     distance = np.linalg.norm(found.astype(np.float64) - wanted.astype(np.float64), axis=-1)
     return np.asarray(distance / eye_distance(wanted)[..., None])
-
-
-def mouth_opening(points: Points) -> NDArray[np.float64]:
-    """Give the mean distance of the inner lips over the outer eye corners' distance: (..., 68, 2) -> (...)."""
-    gap = points[..., UPPER_LIP, :].astype(np.float64) - points[..., LOWER_LIP, :]
-    return np.asarray(np.linalg.norm(gap, axis=-1).mean(axis=-1) / eye_distance(points))
 
 
 def pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

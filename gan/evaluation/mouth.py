@@ -10,12 +10,13 @@ from torch import Tensor
 
 import maskkit
 from gan.data.rows import one_hot
-from gan.evaluation.landmarks import mouth_opening, pearson, redetect
+from gan.evaluation.landmarks import pearson, redetect
 from gan.evaluation.material import Generates, Material, in_parts
 from gan.evaluation.report import Report
 from gan.pictures.tiles import to_pictures
 from gan.systems.given import Given
 from maskkit.points.landmarks import Points, eye_distance
+from maskkit.points.pose import mouth_opening
 
 MOUTH = 48  # the first of its points
 PAIRS, LATENTS, FRAMES = 8, 4, 11

@@ -136,7 +136,7 @@ def check_movable(generator: LoadedGenerator) -> None:
 
 def layouts_between(generator: LoadedGenerator, a: str, b: str, frames: int) -> Tensor:
     """Draw the layouts on the straight way from face `a` to face `b`, both included: int64 (frames, size, size)."""
-    start, end = (maskkit.read_layout(spec, generator.size) for spec in (a, b))
+    start, end = (maskkit.read_face_points(spec, generator.size) for spec in (a, b))
     return layouts_of_points(generator, maskkit.interpolate(start, end, frames))
 
 

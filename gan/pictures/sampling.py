@@ -100,7 +100,7 @@ def choose_rows(generator: LoadedGenerator, specs: Sequence[str], shards: str | 
 
 def draw_layouts(generator: LoadedGenerator, specs: Sequence[str]) -> Tensor:
     """Draw the layouts of photos, point files or shard rows on the generator's grid: int64 (N, size, size)."""
-    return layouts_of_points(generator, np.stack([maskkit.read_layout(spec, generator.size) for spec in specs]))
+    return layouts_of_points(generator, np.stack([maskkit.read_face_points(spec, generator.size) for spec in specs]))
 
 
 def layouts_of_points(generator: LoadedGenerator, points: ArrayLike) -> Tensor:

@@ -165,9 +165,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path} has format version {content['format_version']!r}, and this program reads {FORMAT_VERSION}"
         )
-    if foreign := (set(content) - {_BEST_KEY, _STATE_KEY}) ^ _KEYS:
-        key = min(foreign)
-        raise CheckpointError(f"{path}: the key {key} is {'foreign' if key in content else 'missing'}")
+    missing, foreign = _KEYS - set(content), set(content) - _KEYS - {_BEST_KEY, _STATE_KEY}
+    if missing or foreign:
+        key = min(missing | foreign, key=str)
+        raise CheckpointError(f"{path}: the key {key} is {'missing' if key in missing else 'foreign'}")
     for key, kind in {"step": int, "batches": int, "settings": dict, "networks": dict, "averages": dict,
                       "optimisers": dict, "noise": Tensor, "versions": dict}.items():  # fmt: skip
         if not isinstance(content[key], kind):

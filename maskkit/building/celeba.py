@@ -2,13 +2,12 @@
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskkit.building.photo_rows import Input
+from maskkit.building.inputs import Input, names_outside, printable
 from maskkit.errors import BuildError
 from maskkit.photos.archive import PhotoFolder, Photos, open_zip
 from maskkit.photos.images import SUFFIXES
@@ -65,19 +64,6 @@ def find_table(root: Path, stem: str) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def printable(one: Input) -> Input:
-    """Escape a name that no table can hold, such as one with a line break or not in UTF-8, and leave its photo out."""
-    if one.id.isprintable():
-        return one
-    escaped = one.id.encode("unicode_escape").decode("ascii")
-    return replace(one, id=escaped, problem="the name holds characters that cannot be printed")
-
-
-def leads_out(name: str) -> bool:
-    """Whether a name from a table would lead out of the folder of photos."""
-    return PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts
-
-
 def _splits(root: Path, names: list[str], rule: str) -> dict[str, str]:
     """The split of each photo by one of the rules; photos that the rule does not know are absent."""
     if rule == "scgan":
@@ -115,7 +101,7 @@ def _five_points(root: Path) -> Callable[[str], NDArray[np.float64] | None]:
 
 
 def _problem(name: str, present: dict[str, str], splits: dict[str, str]) -> str:
-    if leads_out(name):
+    if names_outside(name):
         return "the name leads out of the folder of photos"
     if name not in present:
         return "no such photo"

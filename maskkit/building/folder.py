@@ -3,8 +3,8 @@
 import random
 from pathlib import Path
 
-from maskkit.building.celeba import SHUFFLE_SEED, leads_out, printable
-from maskkit.building.photo_rows import FACE_MARK, Input
+from maskkit.building.celeba import SHUFFLE_SEED
+from maskkit.building.inputs import FACE_MARK, Input, names_outside, printable
 from maskkit.errors import BuildError
 from maskkit.photos.archive import PhotoFolder, Photos, open_zip
 from maskkit.photos.tables import read_attribute_table, read_column, read_header
@@ -39,7 +39,7 @@ def read_folder(
     names_wanted = sorted({*present, *(table or {})})
     inputs = []
     for name in names_wanted:
-        problem = present.get(name, "leads out of the folder of photos" if leads_out(name) else "no such photo")
+        problem = present.get(name, "leads out of the folder of photos" if names_outside(name) else "no such photo")
         if not problem and table is not None and table_file is not None and name not in table:
             problem = f"no row in {table_file.name}"
         if not problem and name not in splits:

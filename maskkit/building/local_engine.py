@@ -2,62 +2,89 @@
 
 import ctypes
 import os
-import signal
+import pickle
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from multiprocessing import connection, get_context, parent_process
 from multiprocessing.sharedctypes import RawValue
 from threading import Thread
 
-import cv2
-
-from maskkit.building.photo_rows import NO_FACE, Input, PhotoTask, Skip, chunks_ahead, in_chunks, process_some
+from maskkit.building.inputs import Input
+from maskkit.building.photo_rows import NO_FACE, PhotoTask, chunks_ahead, in_chunks, process_some
+from maskkit.detection import dlib_models
+from maskkit.detection.workers import SPAWN, begin_worker, interrupts_held
 from maskkit.errors import BuildError
-from maskkit.shards.shard_files import Row
+from maskkit.shards.writer import Outcome
 
-Outcomes = list[list[Row] | Skip]
+Outcomes = list[Outcome]
 
-# Processes, because dlib's predictor holds the interpreter lock; spawned, because forking a process that has threads is
-# unsafe.
-SPAWN = get_context("spawn")
 NETWORK_STEP = "mtcnn"
 WORKERS_BESIDE = 4  # for so many workers that run dlib there is one, at least one in all, that runs networks
 
 
-def process_photos(inputs: Sequence[Input], task: PhotoTask, workers: int) -> Generator[list[Row] | Skip, None, None]:
-    """What becomes of each photo, in the order given; with more than one worker in processes of their own."""
-    chunks = in_chunks(inputs)
-    if workers == 1 or len(inputs) < 2:
-        for chunk in chunks:
-            yield from process_some(chunk, task)
-        return
-    pools = _Pools(task, workers)
-    ending = Thread(target=pools.shut_down)
-    ahead = workers * chunks_ahead(task.size)
-    try:
-        for chunk in chunks:
-            pools.submit(chunk)
-            if len(pools.waiting) >= ahead:
-                yield from pools.oldest()
-        while pools.waiting:
-            outcomes = pools.oldest()
-            if not pools.waiting:
-                ending.start()  # freeing models takes the workers as long as writing the last shard, so at once
-            yield from outcomes
-    except BrokenProcessPool as error:
-        raise BuildError(
-            "a worker process ended (out of memory? a script without the `if __name__ == '__main__'` guard?); "
-            "run it again to go on, perhaps with fewer workers"
-        ) from error
-    finally:
-        if ending.ident is None:
-            pools.shut_down()
-        else:
-            ending.join()
+@dataclass(frozen=True)
+class LocalEngine:
+    """This process, or with `workers` above 1 that many of its own, and one beside every four for MTCNN."""
+
+    workers: int | None = None
+
+    @staticmethod
+    def most_workers() -> int | None:
+        """How many workers there may be, where nobody says: the processors of this machine."""
+        return os.cpu_count() or 1
+
+    def check(self, task: PhotoTask) -> None:
+        """See Engine."""
+        if task.detector == ("given",):
+            return
+        dlib_models.find_model()
+        if self.workers in (None, 1):
+            dlib_models.predictor()
+        elif not isinstance(task.detector, tuple):
+            try:
+                pickle.dumps(task.detector)
+            except (pickle.PicklingError, AttributeError, TypeError) as error:
+                raise BuildError(f"the detector {task.detector.name} cannot be sent to workers ({error})") from error
+
+    def connected(self) -> AbstractContextManager[int]:
+        """See Engine."""
+        return nullcontext(self.workers or 1)
+
+    def process(
+        self, inputs: Sequence[Input], task: PhotoTask, workers: int, versions: dict[str, str]
+    ) -> Generator[Outcome, None, None]:
+        """See Engine; the versions are this process's own."""
+        chunks = in_chunks(inputs)
+        if workers == 1 or len(inputs) < 2:
+            for chunk in chunks:
+                yield from process_some(chunk, task)
+            return
+        pools = _Pools(task, workers)
+        ending = Thread(target=pools.shut_down)
+        ahead = workers * chunks_ahead(task.size)
+        try:
+            for chunk in chunks:
+                pools.submit(chunk)
+                if len(pools.waiting) >= ahead:
+                    yield from pools.oldest()
+            while pools.waiting:
+                outcomes = pools.oldest()
+                if not pools.waiting:
+                    ending.start()  # freeing models takes the workers as long as writing the last shard, so at once
+                yield from outcomes
+        except BrokenProcessPool as error:
+            raise BuildError(
+                "a worker process ended (out of memory? a script without the `if __name__ == '__main__'` guard?); "
+                "run it again to go on, perhaps with fewer workers"
+            ) from error
+        finally:
+            if ending.ident is None:
+                pools.shut_down()
+            else:
+                ending.join()
 
 
 @dataclass
@@ -87,7 +114,7 @@ class _Pools:
         # Without a lock, which a worker that is killed could take with it.
         self.stopped: ctypes.c_bool = RawValue(ctypes.c_bool, False)
         place = steps.index(NETWORK_STEP) if NETWORK_STEP in steps else 0
-        self.divided = place > 0
+        self.divided = place > 0 and self.task.face != "all"  # all faces are those of all steps, united
         before, after = (steps[:place], steps[place:]) if self.divided else (detector, detector)
         self.first = _pool(replace(self.task, detector=before), self.workers, self.stopped)
         beside = max(1, self.workers // WORKERS_BESIDE)
@@ -128,18 +155,8 @@ def _pool(task: PhotoTask, workers: int, stopped: ctypes.c_bool) -> ProcessPoolE
 
 
 def _submit(pool: ProcessPoolExecutor, inputs: Sequence[Input]) -> Future[Outcomes]:
-    with _interrupts_held():
+    with interrupts_held():
         return pool.submit(_work, inputs)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a worker may be started: it inherits that, and this process answers for all of them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _task: PhotoTask | None = None  # a worker's
@@ -149,20 +166,10 @@ _stopped: ctypes.c_bool | None = None
 def _start_worker(task: PhotoTask, stopped: ctypes.c_bool) -> None:
     global _task, _stopped
     _task, _stopped = task, stopped
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    cv2.setNumThreads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
+    begin_worker()
 
 
-def _end_with_parent() -> None:
-    """A build that was killed cannot tell its workers, and they would wait for work for ever."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-def _work(inputs: Sequence[Input]) -> list[list[Row] | Skip]:
+def _work(inputs: Sequence[Input]) -> Outcomes:
     if _task is None or _stopped is None:
         raise BuildError("a worker was not told what to do")
     flag = _stopped

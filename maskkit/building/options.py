@@ -120,11 +120,12 @@ def options_dict(options: Options, names: tuple[str, ...]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What a build would do: inputs of each split, and an estimate of time and disk."""
+    """What a build would do: inputs of each split, how many are done, and an estimate of time and disk for the rest."""
 
     inputs: dict[str, int]
     seconds: float
     bytes: int
+    done: int = 0
 
 
 @dataclass(frozen=True)

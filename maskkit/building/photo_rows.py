@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from maskkit.building.inputs import FACE_MARK, Input
 from maskkit.detection.cascade import Detector, Face, FaceChoice, Sighting, quality, see_aligned_faces, see_faces
 from maskkit.errors import ImageError, PointsError
 from maskkit.masks.raster import rasterize
@@ -14,30 +14,13 @@ from maskkit.masks.regions import RegionScheme
 from maskkit.photos.alignment import Alignment
 from maskkit.photos.archive import Photos
 from maskkit.photos.images import Crop, Picture
-from maskkit.points.landmarks import Points, check_points
-from maskkit.shards.shard_files import Row
+from maskkit.points.landmarks import check_points
+from maskkit.shards.writer import Outcome, Row, Skip
 
 PHOTOS_AT_ONCE = 32  # go to a worker together
 QUEUE_BYTES, LONGEST_QUEUE = 32 << 20, 512  # of rows, for each worker: bounds the memory, and bridges writing a shard
 BYTES_TOGETHER = 8 << 20  # of photos that go through the stages together
-FACE_MARK = "#"  # between a photo's id and the number of a face, where a photo may give several rows
 MOST_FACES = 999  # of a photo
-
-
-@dataclass(frozen=True, eq=False)
-class Input:
-    """One photo that a build is asked for: its path below the folder of photos, its attributes {0, 1} and its split.
-
-    `problem` says why it cannot even be tried. `five_points` (5, 2) and `points` (68, 2), in pixels of the photo, are
-    what a table knows of its face.
-    """
-
-    id: str
-    attributes: tuple[int, ...]
-    split: str
-    problem: str = ""
-    five_points: NDArray[np.float64] | None = None
-    points: Points | None = None
 
 
 @dataclass(frozen=True)
@@ -56,13 +39,6 @@ class PhotoTask:
     aligned: bool = True
     face: FaceChoice = 1
     quality: bool = False
-
-
-@dataclass(frozen=True)
-class Skip:
-    """A photo that is left out, and why; the reason names no folder, so that it is the same everywhere."""
-
-    reason: str
 
 
 NO_FACE = Skip("no face found")
@@ -95,9 +71,7 @@ class _Photo:
     skip: Skip | None = None
 
 
-def process_some(
-    inputs: Sequence[Input], task: PhotoTask, stopped: Callable[[], bool] = bool
-) -> list[list[Row] | Skip]:
+def process_some(inputs: Sequence[Input], task: PhotoTask, stopped: Callable[[], bool] = bool) -> list[Outcome]:
     """Read, detect, crop and draw photos: a row for every face that is wanted of each, or why it is left out.
 
     Each stage is done for several photos in turn, which keeps its code and its models in the processor's caches.
@@ -159,7 +133,7 @@ def _look(photo: _Photo, task: PhotoTask) -> None:
     elif task.aligned:
         photo.seen = see_aligned_faces(photo.image, task.detector, photo.input.five_points)
     else:
-        photo.seen = see_faces(photo.image, task.detector)
+        photo.seen = see_faces(photo.image, task.detector, every_face=task.face == "all")
     if not photo.seen:
         photo.skip = NO_FACE
     elif task.face != "all" and int(task.face) > len(photo.seen):

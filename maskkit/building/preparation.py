@@ -1,26 +1,22 @@
 """A build's request, checked before any work starts: inputs, models, options, and what the data set will say."""
 
 import hashlib
-import json
-import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maskkit.building import ray_engine
 from maskkit.building.celeba import read_celeba
+from maskkit.building.engines import Engine
 from maskkit.building.folder import attribute_names, read_folder
+from maskkit.building.inputs import Input
 from maskkit.building.options import BuildOptions, FolderOptions, Options
-from maskkit.building.photo_rows import Input, PhotoTask
-from maskkit.building.versions import tool_versions
-from maskkit.detection import dlib_models
+from maskkit.building.photo_rows import PhotoTask
 from maskkit.detection.cascade import steps_of
 from maskkit.errors import BuildError
 from maskkit.masks.regions import load_scheme
 from maskkit.photos.tables import read_point_table
-from maskkit.shards.description import SPLITS, Dataset
-
-ENGINES = ("local", "ray")  # processes of this machine, or a Ray cluster
+from maskkit.shards.description import SPLITS, Dataset, describe_source
+from maskkit.shards.versions import tool_versions
 
 
 @dataclass
@@ -31,8 +27,7 @@ class Build:
     dataset: Dataset
     task: PhotoTask
     shard_size: int
-    engine: str
-    workers: int | None  # at most; without, one process or all of a Ray cluster's processors
+    engine: Engine
 
     @property
     def total(self) -> int:
@@ -51,20 +46,57 @@ class Build:
         return [one for name in SPLITS for one in self.inputs[name][covered[name] :]]
 
 
-def prepare_celeba(root: Path, options: BuildOptions, engine: str, workers: int | None) -> Build:
-    """Check what `build_celeba` is asked for; BuildError or another MaskkitError."""
+@dataclass
+class _Request:
+    """What the two kinds of builds have made of their sources."""
+
+    kind: str
+    attribute_names: tuple[str, ...]
+    inputs: list[Input]
+    task: PhotoTask
+
+
+def prepare(place: Path, options: Options, engine: Engine) -> Build:
+    """Check what a build is asked for, CelebA's with BuildOptions and any folder's with FolderOptions.
+
+    Nothing is written. Raises BuildError or another MaskkitError.
+    """
     options.check()
+    request = _celeba(place, options) if isinstance(options, BuildOptions) else _folder(place, options)
+    inputs, task = request.inputs[: options.limit], request.task
+    if not task.scheme.drawable:
+        raise BuildError(f"the scheme {task.scheme.name} has no polygons, so masks cannot be drawn; take scgan")
+    if not inputs:
+        raise BuildError(f"{place}: there are no photos")
+    # Five points are part of what the inputs are only where a table has them.
+    five_points = [(one.id, one.five_points.tolist()) for one in inputs if one.five_points is not None]
+    source = describe_source(request.kind, inputs, five_points)
+    if options.landmarks is not None:
+        inputs, task = _with_points(inputs, options.landmarks), replace(task, detector=("given",))
+        source["landmarks_sha256"] = _file_digest(options.landmarks)
+    if all(one.problem for one in inputs):
+        first = inputs[0]
+        raise BuildError(f"{place}: none of {len(inputs):,} photos can be used; {first.id}: {first.problem}")
+    engine.check(task)
+    steps = list(task.detector) if isinstance(task.detector, tuple) else [task.detector.name]
+    named: dict[str, Any] = {**options.to_dict(), "steps": steps}
+    if task.face == "all":
+        named["every_step"] = True  # data sets from before all steps looked for all faces do not go on so
+    dataset = Dataset(task.scheme, options.size, request.attribute_names, source, named, tool_versions(steps))
+    by_split = {name: [one for one in inputs if one.split == name] for name in SPLITS}
+    return Build(by_split, dataset, task, options.shard_size, engine)
+
+
+def _celeba(root: Path, options: BuildOptions) -> _Request:
     photos, inputs = read_celeba(root, options.attributes, options.split)
     five_points = any(one.five_points is not None for one in inputs)
     detector = options.detector
     steps = steps_of(detector, aligned=True, five_points=five_points) if isinstance(detector, str) else detector
     task = PhotoTask(photos, options.crop, options.size, steps, load_scheme(options.scheme), quality=options.quality)
-    return _prepare("celeba", root, options, options.attributes, inputs, task, engine, workers)
+    return _Request("celeba", options.attributes, inputs, task)
 
 
-def prepare_folder(images: Path, options: FolderOptions, engine: str, workers: int | None) -> Build:
-    """Check what `build_folder` is asked for; BuildError or another MaskkitError."""
-    options.check()
+def _folder(images: Path, options: FolderOptions) -> _Request:
     names = options.attributes
     if names is None:
         names = attribute_names(options.table, options.split_column) if options.table else ()
@@ -76,46 +108,7 @@ def prepare_folder(images: Path, options: FolderOptions, engine: str, workers: i
         photos, options.crop, options.size, steps, load_scheme(options.scheme), aligned=False, face=options.face,
         quality=options.quality,
     )  # fmt: skip
-    return _prepare("folder", images, options, names, inputs, task, engine, workers)
-
-
-def _prepare(
-    kind: str, place: Path, options: Options, names: tuple[str, ...], inputs: list[Input], task: PhotoTask,
-    engine: str, workers: int | None,
-) -> Build:  # fmt: skip
-    """Check what all builds have in common, before any work starts."""
-    if engine not in ENGINES:
-        raise BuildError(f"there is no engine {engine!r}: take one of {', '.join(ENGINES)}")
-    if engine == "ray":
-        ray_engine.import_ray()
-    if workers is not None and workers < 1:
-        raise BuildError(f"{workers} workers cannot work; take 1 or more")
-    if not task.scheme.drawable:
-        raise BuildError(f"the scheme {task.scheme.name} has no polygons, so masks cannot be drawn; take scgan")
-    inputs = inputs[: options.limit]
-    if not inputs:
-        raise BuildError(f"{place}: there are no photos")
-    source: dict[str, Any] = {"kind": kind, "inputs": len(inputs), "inputs_sha256": _digest(inputs)}
-    if options.landmarks is not None:
-        inputs = _with_points(inputs, options.landmarks)
-        task = replace(task, detector=("given",))
-        source["landmarks_sha256"] = _file_digest(options.landmarks)
-    if all(one.problem for one in inputs):
-        first = inputs[0]
-        raise BuildError(f"{place}: none of {len(inputs):,} photos can be used; {first.id}: {first.problem}")
-    _check_models(task, engine, workers)
-    steps = list(task.detector) if isinstance(task.detector, tuple) else [task.detector.name]
-    named = {**options.to_dict(), "steps": steps}
-    dataset = Dataset(task.scheme, options.size, names, source, named, tool_versions(steps))
-    by_split = {name: [one for one in inputs if one.split == name] for name in SPLITS}
-    return Build(by_split, dataset, task, options.shard_size, engine, workers)
-
-
-def _digest(inputs: list[Input]) -> str:
-    """What the inputs are, in one number. Five points are part of it only where a table has them."""
-    rows: list[Any] = [(one.id, one.attributes, one.split, one.problem) for one in inputs]
-    rows += [(one.id, one.five_points.tolist()) for one in inputs if one.five_points is not None]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return _Request("folder", names, inputs, task)
 
 
 def _file_digest(path: Path) -> str:
@@ -134,19 +127,3 @@ def _with_points(inputs: list[Input], path: Path) -> list[Input]:
         replace(one, points=table.get(one.id), problem=one.problem or ("" if one.id in table else absent))
         for one in inputs
     ]
-
-
-def _check_models(task: PhotoTask, engine: str, workers: int | None) -> None:
-    """A missing model or a detector that cannot be sent to workers ends here, before anything is written."""
-    if task.detector == ("given",):
-        return
-    dlib_models.find_model()
-    if engine == "ray":
-        ray_engine.check_detector(task)
-    elif workers in (None, 1):
-        dlib_models.predictor()
-    elif not isinstance(task.detector, tuple):
-        try:
-            pickle.dumps(task.detector)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise BuildError(f"the detector {task.detector.name} cannot be sent to workers ({error})") from error

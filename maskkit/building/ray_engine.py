@@ -14,19 +14,18 @@ from typing import Any
 
 import cv2
 
-from maskkit.building.photo_rows import Input, PhotoTask, Skip, chunks_ahead, in_chunks, process_some
-from maskkit.building.versions import tool_versions
-from maskkit.detection.dlib_models import MODEL_VARIABLE
+from maskkit.building.inputs import Input
+from maskkit.building.photo_rows import PhotoTask, chunks_ahead, in_chunks, process_some
+from maskkit.detection.dlib_models import MODEL_VARIABLE, find_model
 from maskkit.errors import BuildError, ImageError, MaskkitError, MissingExtraError
 from maskkit.photos.archive import PhotoFolder, Photos, PhotoZip
 from maskkit.photos.images import Picture
-from maskkit.shards.shard_files import Row
+from maskkit.shards.versions import tool_versions
+from maskkit.shards.writer import Outcome, Skip
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 PATIENCE = 10.0  # seconds for a cluster's first answer; Ray's own patience is many minutes of warnings
 RETRIES = 3  # of a task whose worker or machine died
-
-Outcome = list[Row] | Skip
 
 
 @dataclass(frozen=True)
@@ -56,32 +55,76 @@ def import_ray() -> Any:
     return ray
 
 
-def check_detector(task: PhotoTask) -> None:
-    """Raise BuildError for a detector of the user's own that cannot be sent to workers."""
-    try:
-        import_ray().cloudpickle.dumps(task.detector)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        name = "" if isinstance(task.detector, tuple) else task.detector.name
-        raise BuildError(f"the detector {name} cannot be sent to workers ({error})") from error
+@dataclass(frozen=True)
+class RayEngine:
+    """A Ray cluster: the one this process has joined, that RAY_ADDRESS names or that runs here, or one started here.
 
-
-@contextmanager
-def connected(workers: int | None) -> Iterator[int]:
-    """Join the cluster that RAY_ADDRESS names or that runs on this machine, or start Ray here for the time of the work.
-
-    Gives how many tasks may run at once: `workers`, or without it all processors of the cluster. Where the caller has
-    joined a cluster, that one is used and left as it is. Raises BuildError where there is no answer.
+    `workers` are the most tasks at once; without them all the cluster's processors work.
     """
-    ray = import_ray()
-    if ray.is_initialized():
-        yield _most_tasks(ray, workers)
-        return
-    try:
-        with _own_signals():
-            _start(ray, workers)
-        yield _most_tasks(ray, workers)
-    finally:
-        ray.shutdown()
+
+    workers: int | None = None
+
+    @staticmethod
+    def most_workers() -> int | None:
+        """How many workers there may be, where nobody says: those of the cluster, counted when it is joined."""
+        return None
+
+    def check(self, task: PhotoTask) -> None:
+        """See Engine."""
+        ray = import_ray()
+        if task.detector == ("given",):
+            return
+        find_model()
+        try:
+            ray.cloudpickle.dumps(task.detector)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            name = "" if isinstance(task.detector, tuple) else task.detector.name
+            raise BuildError(f"the detector {name} cannot be sent to workers ({error})") from error
+
+    @contextmanager
+    def connected(self) -> Iterator[int]:
+        """Join the cluster, or start Ray here for the time of the work.
+
+        Where the caller has joined a cluster, that one is used and left as it is. Raises BuildError where there is no
+        answer.
+        """
+        ray = import_ray()
+        if ray.is_initialized():
+            yield _most_tasks(ray, self.workers)
+            return
+        try:
+            with _own_signals():
+                _start(ray, self.workers)
+            yield _most_tasks(ray, self.workers)
+        finally:
+            ray.shutdown()
+
+    def process(
+        self, inputs: Sequence[Input], task: PhotoTask, workers: int, versions: dict[str, str]
+    ) -> Generator[Outcome, None, None]:
+        """See Engine. Each task needs a processor, and is run again where its worker dies.
+
+        Raises BuildError where that does not help, where versions differ, and where a machine cannot read a photo that
+        can be read here.
+        """
+        ray = import_ray()
+        remote = ray.remote(num_cpus=1, num_returns=2, max_retries=RETRIES)(_work)
+        # In a list, so that Ray leaves it to the worker to fetch it.
+        job = [ray.put(_Job(_everywhere(task), versions, _dlib_model()))]
+        ahead = workers * chunks_ahead(task.size)
+        # A task waits for the end of the one that was submitted `workers` before it: so no more run at once, and Ray
+        # goes on by itself while this process writes a shard.
+        ends: deque[Any] = deque([None] * workers, workers)
+        waiting: deque[tuple[Any, Sequence[Input]]] = deque()
+        # Where this ends early, what waits is not cancelled: Ray's bookkeeping of cancelled chains may end the process.
+        for chunk in in_chunks(inputs):
+            rows, end = remote.remote(chunk, job, ends[0])
+            ends.append(end)
+            waiting.append((rows, chunk))
+            if len(waiting) >= ahead:
+                yield from _outcomes(ray, *waiting.popleft(), task.photos)
+        while waiting:
+            yield from _outcomes(ray, *waiting.popleft(), task.photos)
 
 
 def _start(ray: Any, workers: int | None) -> None:
@@ -134,34 +177,6 @@ def _most_tasks(ray: Any, workers: int | None) -> int:
     if not processors:
         raise BuildError("the Ray cluster has no processors to work with")
     return workers or processors
-
-
-def process_photos(
-    inputs: Sequence[Input], task: PhotoTask, workers: int, versions: dict[str, str]
-) -> Generator[Outcome, None, None]:
-    """What becomes of each photo, in the order given, by at most `workers` tasks of the connected cluster at once.
-
-    `versions` are those of the tools, which every machine must have. Each task needs a processor. A task whose worker
-    dies is run again. Raises BuildError where that does not help, where versions differ, and where a machine cannot
-    read a photo that can be read here.
-    """
-    ray = import_ray()
-    remote = ray.remote(num_cpus=1, num_returns=2, max_retries=RETRIES)(_work)
-    job = [ray.put(_Job(_everywhere(task), versions, _dlib_model()))]  # in a list, so that Ray leaves it to the worker
-    ahead = workers * chunks_ahead(task.size)
-    # A task waits for the end of the one that was submitted `workers` before it: so no more run at once, and Ray goes
-    # on by itself while this process writes a shard.
-    ends: deque[Any] = deque([None] * workers, workers)
-    waiting: deque[tuple[Any, Sequence[Input]]] = deque()
-    # Where this ends early, what waits is not cancelled: Ray's bookkeeping of cancelled chains may end the process.
-    for chunk in in_chunks(inputs):
-        rows, end = remote.remote(chunk, job, ends[0])
-        ends.append(end)
-        waiting.append((rows, chunk))
-        if len(waiting) >= ahead:
-            yield from _outcomes(ray, *waiting.popleft(), task.photos)
-    while waiting:
-        yield from _outcomes(ray, *waiting.popleft(), task.photos)
 
 
 def _everywhere(task: PhotoTask) -> PhotoTask:

@@ -6,9 +6,7 @@ from typing import Any
 from maskkit.errors import BuildError
 from maskkit.files.atomic import make_folder
 from maskkit.shards.description import FILE_NAME, SHARD_NAME, Dataset, read_dataset
-from maskkit.shards.ledger import LEDGER
-
-PREVIEW = "preview.png"
+from maskkit.shards.ledger import LEDGER, PREVIEW
 
 
 def open_folder(out: Path, dataset: Dataset, fresh: bool) -> Dataset:
@@ -18,17 +16,28 @@ def open_folder(out: Path, dataset: Dataset, fresh: bool) -> Dataset:
     """
     if not out.exists():
         make_folder(out)
-    described = out / FILE_NAME
-    if not described.exists() and any(path.name != f".{FILE_NAME}.partial" for path in out.iterdir()):
-        raise BuildError(f"{out} is not empty and holds no data set; take an empty or new folder")
-    if described.exists() and not fresh:
-        earlier = read_dataset(out)
-        _check_same_request(out, dataset, earlier)
-        dataset = earlier
-    else:
+    begun = find_begun(out, dataset, fresh)
+    if begun is dataset:
         dataset.write(out)  # from here on nothing of an earlier build is trusted
-    _sweep(out, dataset)
-    return dataset
+    _sweep(out, begun)
+    return begun
+
+
+def find_begun(out: Path, dataset: Dataset, fresh: bool) -> Dataset:
+    """The state of a stopped build of the same request in `out`, or `dataset` itself where the work begins anew.
+
+    Writes nothing. Raises BuildError where the folder holds anything else.
+    """
+    described = out / FILE_NAME
+    if not described.exists():
+        if out.exists() and any(path.name != f".{FILE_NAME}.partial" for path in out.iterdir()):
+            raise BuildError(f"{out} is not empty and holds no data set; take an empty or new folder")
+        return dataset
+    if fresh:
+        return dataset
+    earlier = read_dataset(out)
+    _check_same_request(out, dataset, earlier)
+    return earlier
 
 
 def _sweep(out: Path, dataset: Dataset) -> None:

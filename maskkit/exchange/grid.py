@@ -6,8 +6,9 @@ from maskkit.errors import ExchangeError, ImageError
 from maskkit.exchange.incoming import Known
 from maskkit.masks.raster import LabelMap, rasterize
 from maskkit.masks.regions import RegionScheme
+from maskkit.masks.resizing import nearest_pixels
 from maskkit.photos.images import Crop, Picture
-from maskkit.shards.shard_files import Row
+from maskkit.shards.writer import Row
 
 
 def on_grid(image: Picture, mask: LabelMap, size: int) -> tuple[Picture, LabelMap]:
@@ -30,8 +31,7 @@ def nearest(mask: LabelMap, size: int) -> LabelMap:
     """
     height, width = mask.shape
     square = Crop.centred(height, width, min(height, width), size)
-    # (u + 0.5) * side / size, rounded down, in whole numbers.
-    at = (2 * np.arange(size) + 1) * square.side // (2 * size)
+    at = nearest_pixels(square.side, size)
     return np.ascontiguousarray(mask[np.ix_(square.top + at, square.left + at)])
 
 

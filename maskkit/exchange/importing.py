@@ -1,19 +1,12 @@
 """Data sets of other projects to shards of format 1: what all formats share."""
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from itertools import count
 from pathlib import Path
 
-import cv2
-import h5py
 import numpy as np
-import PIL
 
 from maskkit.errors import ExchangeError, MaskkitError
 from maskkit.exchange.folders import whole_folder
@@ -26,11 +19,11 @@ from maskkit.exchange.label_order import Census
 from maskkit.exchange.outgoing import OnProgress
 from maskkit.masks.label_tables import translate_labels
 from maskkit.masks.regions import RegionScheme, load_scheme
-from maskkit.shards.description import SPLITS, Dataset
-from maskkit.shards.ledger import write_ledger, write_preview
-from maskkit.shards.shard_files import Row, write_shard
+from maskkit.shards.description import SPLITS, Dataset, describe_source
+from maskkit.shards.versions import tool_versions
+from maskkit.shards.writer import Outcome, Row, ShardWriter, Skip, finish_folder
 
-PREVIEW = "preview.png"
+MOST_DETECTORS = 256  # a shard names them by a byte
 
 
 @dataclass(frozen=True)
@@ -99,69 +92,41 @@ def _import(
     if wanted != incoming.scheme:
         translate_labels(np.zeros((1, 1), np.uint8), incoming.scheme, wanted.name)  # refused before reading
     dataset = _describe(incoming, options, wanted)
-    done = count(1)
-
-    def advance() -> None:
-        if on_progress is not None:
-            on_progress(next(done), len(incoming.pairs))
-
+    detectors = tuple(sorted({known.detector for known in incoming.known.values()}))
+    if len(detectors) > MOST_DETECTORS:
+        raise ExchangeError(f"samples.csv names {len(detectors)} detectors, and a shard holds {MOST_DETECTORS}")
     with whole_folder(out, overwrite) as folder:
-        _write(folder, incoming, dataset, options, source, advance)
+        writer = ShardWriter(folder, dataset, options.shard_size, detectors)
+        writer.write(_outcomes(incoming, dataset, source, on_progress))
         if not sum(dataset.counts().values()):
             first = dataset.shards[0].skipped[0]
             raise ExchangeError(f"{source}: none of {len(incoming.pairs):,} rows can be used; {first[0]}: {first[1]}")
-        dataset.complete = True
-        dataset.write(folder)
-        write_ledger(folder, dataset)
-        write_preview(folder, dataset, folder / PREVIEW)
+        finish_folder(folder, dataset)
     return dataset
 
 
 def _describe(incoming: Incoming, options: ImportOptions, scheme: RegionScheme) -> Dataset:
-    listing = json.dumps([(one.id, one.attributes, one.split, one.problem) for one in incoming.pairs])
-    source = {
-        "kind": incoming.kind,
-        "inputs": len(incoming.pairs),
-        "inputs_sha256": hashlib.sha256(listing.encode()).hexdigest(),
-    }
     # The folders are no part of the content, so that the same data set gives the same bytes wherever it lies.
     apart = ("attributes", "scheme", "images", "masks", "split")
     named = {key: value for key, value in asdict(options).items() if key not in apart}
-    modules = {"numpy": np, "h5py": h5py, "opencv": cv2, "pillow": PIL}
-    versions = {name: str(module.__version__) for name, module in modules.items()}
-    return Dataset(
-        scheme, options.size, incoming.attribute_names, source, named, {"maskkit": version("maskkit"), **versions}
-    )
+    source = describe_source(incoming.kind, incoming.pairs)
+    return Dataset(scheme, options.size, incoming.attribute_names, source, named, tool_versions([]))
 
 
-def _write(
-    folder: Path,
-    incoming: Incoming,
-    dataset: Dataset,
-    options: ImportOptions,
-    source: Path,
-    advance: Callable[[], None],
-) -> None:
-    """Write the shards of all splits, each when its rows are there."""
-    detectors = tuple(sorted({known.detector for known in incoming.known.values()}))
-    if len(detectors) > 256:
-        raise ExchangeError(f"samples.csv names {len(detectors)} detectors, and a shard holds 256")
-    for split in SPLITS:
-        rows: list[Row] = []
-        skipped: list[tuple[str, str]] = []
-        pairs = [pair for pair in incoming.pairs if pair.split == split]
-        for number, pair in enumerate(pairs, 1):
-            try:
-                rows.append(_row(pair, incoming, dataset))
-            except MaskkitError as error:  # one odd pair must not end the import
-                skipped.append((pair.id, str(error).replace(f"{source}/", "")))
-            if len(rows) == options.shard_size or (number == len(pairs) and (rows or skipped)):
-                name = f"{split}-{len(dataset.of_split(split)):05d}.h5"
-                entry = write_shard(folder, name, rows, dataset, detectors)
-                entry.skipped = skipped
-                dataset.shards.append(entry)
-                rows, skipped = [], []
-            advance()
+def _outcomes(
+    incoming: Incoming, dataset: Dataset, source: Path, on_progress: OnProgress | None
+) -> Iterator[tuple[Pair, Outcome]]:
+    """Every pair, split by split, with its row or why it is left out."""
+    pairs = [pair for split in SPLITS for pair in incoming.pairs if pair.split == split]
+    for done, pair in enumerate(pairs, 1):
+        outcome: Outcome
+        try:
+            outcome = [_row(pair, incoming, dataset)]
+        except MaskkitError as error:  # one odd pair must not end the import
+            outcome = Skip(str(error).replace(f"{source}/", ""))
+        yield pair, outcome
+        if on_progress is not None:
+            on_progress(done, len(pairs))
 
 
 def _row(pair: Pair, incoming: Incoming, dataset: Dataset) -> Row:

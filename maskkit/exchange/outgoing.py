@@ -17,9 +17,10 @@ from maskkit.masks.label_tables import translate_labels
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.photos.images import Picture
-from maskkit.points.landmarks import POINT_COUNT, Points
+from maskkit.points.landmarks import Points
+from maskkit.points.point_files import COLUMNS, table_row
 from maskkit.shards.description import Dataset, ShardEntry, read_finished
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 FOUND = ("detector", "score", "left", "top", "right", "bottom")
 
@@ -146,7 +147,7 @@ class SampleTable:
         if self.pointed:
             self._files.append((self.folder / "landmarks.csv").open("w", newline="", encoding="utf-8"))
             self._points = csv.writer(self._files[1], lineterminator="\n")
-            self._points.writerow(["id", *(f"{axis}{i}" for i in range(POINT_COUNT) for axis in "xy")])
+            self._points.writerow(["id", *COLUMNS])
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -158,7 +159,7 @@ class SampleTable:
         cells = [sample.split, name or sample.name, sample.id, *sample.attributes.tolist()]
         if sample.landmarks is not None:
             cells += [sample.found["detector"], sample.found["score"], *sample.found["box"]]
-            self._points.writerow([sample.id, *map(repr, sample.landmarks.astype(float).ravel().tolist())])
+            self._points.writerow(table_row(sample.id, sample.landmarks))
         self._samples.writerow(cells)
 
 

@@ -81,6 +81,13 @@ def write_png(path: str | Path, image: Picture, note: str | None = None) -> None
     _write(Path(path), Image.fromarray(image), note)
 
 
+def write_jpeg(path: str | Path, image: Picture) -> None:
+    """Write RGB (H, W, 3) as JPEG for people to look at, atomically; thin coloured lines stay sharp."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=92, subsampling=0)
+    write_atomically(Path(path), lambda file: file.write(buffer.getvalue()))
+
+
 def write_palette_png(path: str | Path, label_map: LabelMap, scheme: str | Path | RegionScheme = "scgan") -> None:
     """Write a label map as a palette PNG: the pixels are the class numbers, the palette shows the colours.
 

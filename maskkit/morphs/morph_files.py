@@ -17,13 +17,13 @@ from maskkit.masks.regions import RegionScheme, as_scheme
 from maskkit.morphs.films import check_output, write_frame_folder, write_frames
 from maskkit.morphs.flicker import Flicker, measure_flicker
 from maskkit.morphs.paths import Play, along, timeline
-from maskkit.morphs.placed_faces import Layout, read_face
+from maskkit.morphs.placed_faces import PlacedFace, read_face
 from maskkit.morphs.warps import bend_photos
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import Points
 from maskkit.points.point_files import points_table
 from maskkit.shards.description import Dataset
-from maskkit.shards.shard_files import Row, write_shard
+from maskkit.shards.writer import Row, write_shard
 
 Show = Literal["masks", "photo", "overlay"]
 Align = Literal["eyes", "first"]
@@ -101,7 +101,7 @@ def write_morph(
     return MorphResult(request.out, len(points), measure_flicker(masks))
 
 
-def read_keys(keys: Sequence[str | Path], size: int, align: Align = "eyes") -> list[Layout]:
+def read_keys(keys: Sequence[str | Path], size: int, align: Align = "eyes") -> list[PlacedFace]:
     """The key faces on a `size` x `size` grid, aligned as `write_morph` says."""
     first = read_face(keys[0], size)
     return [first, *(read_face(key, size, first.points if align == "first" else None) for key in keys[1:])]

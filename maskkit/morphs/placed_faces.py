@@ -17,21 +17,21 @@ from maskkit.points.landmarks import Points, check_points, mirror_points, scale_
 from maskkit.points.point_files import SUFFIXES as POINT_SUFFIXES
 from maskkit.points.point_files import read_points
 from maskkit.points.similarity import EYES_AND_NOSE, Matrix, fit_similarity, move_points
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 SHARD_ROW = re.compile(r"(?P<file>.+\.h5)#(?P<row>[0-9]{1,9})")
 MIRROR_PREFIX = "mirror:"
 
 
 @dataclass(frozen=True)
-class Layout:
+class PlacedFace:
     """A face on a square grid: points float32 (68, 2) and, unless it came from a point file, its photo (H, H, 3)."""
 
     points: Points
     image: Picture | None
 
 
-def read_layout(spec: str | Path, size: int) -> Points:
+def read_face_points(spec: str | Path, size: int) -> Points:
     """The points of one face on a `size` x `size` grid, float32 (68, 2).
 
     `spec` is a row of a shard (`OUT/train-00000.h5#12`), taken as it lies; or a point file or photo, whose face is
@@ -41,8 +41,8 @@ def read_layout(spec: str | Path, size: int) -> Points:
     return read_face(spec, size).points
 
 
-def read_face(spec: str | Path, size: int, onto: Points | None = None) -> Layout:
-    """One face on a `size` x `size` grid, with its photo where there is one; `spec` as `read_layout` takes it.
+def read_face(spec: str | Path, size: int, onto: Points | None = None) -> PlacedFace:
+    """One face on a `size` x `size` grid, with its photo where there is one; `spec` as `read_face_points` takes it.
 
     With `onto`, points (68, 2) on that grid, every face is turned, scaled and shifted so that the points of its eyes
     and nose come closest to those, and mirrored only then. Raises a MaskkitError that names `spec`.
@@ -51,7 +51,7 @@ def read_face(spec: str | Path, size: int, onto: Points | None = None) -> Layout
     if name.startswith(MIRROR_PREFIX):
         face = read_face(name.removeprefix(MIRROR_PREFIX), size, onto)
         image = None if face.image is None else np.ascontiguousarray(face.image[:, ::-1])
-        return Layout(mirror_points(face.points, size), image)
+        return PlacedFace(mirror_points(face.points, size), image)
     if shard_row := SHARD_ROW.fullmatch(name):
         face = _shard_face(Path(shard_row["file"]), int(shard_row["row"]), size)
         return face if onto is None else _moved(face, _onto(face.points, onto, name), size)
@@ -82,31 +82,31 @@ def _onto(points: Points, target: Points, source: str) -> Matrix:
     return fit_similarity(points[EYES_AND_NOSE], check_points(target, "the target")[EYES_AND_NOSE], source)
 
 
-def _moved(face: Layout, matrix: Matrix, size: int) -> Layout:
+def _moved(face: PlacedFace, matrix: Matrix, size: int) -> PlacedFace:
     """The face and its photo on the grid that a similarity leads to; beyond the photo its edge goes on."""
     points = move_points(face.points, matrix)
     if face.image is None:
-        return Layout(points, None)
-    return Layout(points, move_picture(face.image, matrix, size))
+        return PlacedFace(points, None)
+    return PlacedFace(points, move_picture(face.image, matrix, size))
 
 
-def _free_face(path: Path) -> Layout:
+def _free_face(path: Path) -> PlacedFace:
     """The face of a point file or photo in its own pixels."""
     suffix = path.suffix.lower()
     if suffix in POINT_SUFFIXES:
-        return Layout(read_points(path), None)
+        return PlacedFace(read_points(path), None)
     if suffix in IMAGE_SUFFIXES:
         image, face = find_face(path)
-        return Layout(face.points, image)
+        return PlacedFace(face.points, image)
     kinds = ", ".join((*POINT_SUFFIXES, *IMAGE_SUFFIXES))
     raise DetectionError(f"{path}: neither a shard row (OUT/train-00000.h5#12) nor a file ending in {kinds}")
 
 
-def _shard_face(path: Path, row: int, size: int) -> Layout:
+def _shard_face(path: Path, row: int, size: int) -> PlacedFace:
     with Shard(path) as shard:
         if not shard.has_landmarks:
             raise ShardError(f"{path} holds no points, only masks")
         if row >= len(shard):
             raise ShardError(f"{path} has rows 0 to {len(shard) - 1}, and row {row} was asked for")
         sample = shard.read(row)
-        return Layout(scale_points(sample["landmarks"], shard.size, size), resize(sample["image"], size))
+        return PlacedFace(scale_points(sample["landmarks"], shard.size, size), resize(sample["image"], size))

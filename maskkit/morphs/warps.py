@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskkit.errors import MissingExtraError, PointsError
 from maskkit.morphs.paths import neighbours
-from maskkit.morphs.placed_faces import Layout
+from maskkit.morphs.placed_faces import PlacedFace
 from maskkit.photos.images import Picture, check_picture
 from maskkit.points.landmarks import Points, check_points
 
@@ -56,7 +56,7 @@ def _spline(start: Points, end: Points, height: int, width: int) -> Any:
     return RBFInterpolator(known, values, smoothing=SMOOTHING, kernel="thin_plate_spline")
 
 
-def bend_photos(path: Sequence[Layout], positions: NDArray[np.float64], points: Points) -> Iterator[Picture]:
+def bend_photos(path: Sequence[PlacedFace], positions: NDArray[np.float64], points: Points) -> Iterator[Picture]:
     """The photo of every frame of a morph: those of the two keys beside it, bent to the frame's points and blended.
 
     `positions` (F,) lie on the `path` as `timeline` gives them, `points` (F, 68, 2) are the frames'.
@@ -71,7 +71,7 @@ def bend_photos(path: Sequence[Layout], positions: NDArray[np.float64], points: 
         yield np.rint(bent).astype(np.uint8)
 
 
-def _sources(path: Sequence[Layout]) -> list[Source]:
+def _sources(path: Sequence[PlacedFace]) -> list[Source]:
     """The photo, and the points in it, that each key lends."""
     having = {number: (face.image, face.points) for number, face in enumerate(path) if face.image is not None}
     if not having:

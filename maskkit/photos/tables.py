@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from maskkit.errors import BuildError
 from maskkit.points.landmarks import POINT_COUNT, Points, check_points
+from maskkit.points.point_files import COLUMNS
 
 LARGEST_TABLE = 4 << 30  # bytes; the points of a million photos
 LARGEST_LINE = 1 << 20
@@ -108,8 +109,7 @@ def read_point_table(path: Path) -> dict[str, Points]:
     and coordinates that are not finite; PointsError for those far out.
     """
     names, rows = _read_named(path)
-    wanted = [f"{axis}{i}" for i in range(POINT_COUNT) for axis in "xy"]
-    if not _is_csv(path) or [name.lower() for name in names] != wanted:
+    if not _is_csv(path) or tuple(name.lower() for name in names) != COLUMNS:
         raise BuildError(f"{path}: a .csv with the header id,x0,y0,x1,y1,...,x67,y67 is needed")
     found: dict[str, Points] = {}
     for number, name, cells in rows:

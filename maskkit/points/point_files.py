@@ -17,6 +17,7 @@ from maskkit.points.mesh import MESH_COUNTS, in_shares, mesh_array, points_from_
 from maskkit.points.mesh_tables import mesh_of_table
 
 SUFFIXES = (".pts", ".json", ".csv")
+COLUMNS = tuple(f"{axis}{number}" for number in range(POINT_COUNT) for axis in "xy")  # of a table, after the id
 LARGEST_FILE_BYTES = 1 << 20  # one face; tables of many are read row by row
 
 
@@ -68,10 +69,14 @@ def points_table(faces: dict[str, Points]) -> str:
     """CSV text of many faces, header `id,x0,y0,...,x67,y67`, counted from 0."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["id", *(f"{axis}{i}" for i in range(POINT_COUNT) for axis in "xy")])
-    for name, points in faces.items():
-        writer.writerow([name, *map(repr, points.astype(float).ravel().tolist())])
+    writer.writerow(["id", *COLUMNS])
+    writer.writerows(table_row(name, points) for name, points in faces.items())
     return buffer.getvalue()
+
+
+def table_row(name: str, points: Points) -> list[str]:
+    """The cells of one face in a table of points; reading them gives the same float32."""
+    return [name, *map(repr, points.astype(float).ravel().tolist())]
 
 
 def _known_suffix(path: Path) -> str:

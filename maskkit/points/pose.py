@@ -19,7 +19,7 @@ def pose(points: ArrayLike) -> dict[str, Figures]:
     where the nose points to the right of the picture.
     `pitch`: where the nose's tip lies between the line of the eyes (0) and the upper lip (1), across that line; it
     falls where the chin is raised.
-    `mouth`: mean gap of the inner lips over the distance of the outer eye corners.
+    `mouth`: the opening that `mouth_opening` gives.
     They compare faces and are no angles of a head in space (all but roll). NaN where eyes, or eyes and lip, coincide.
     """
     faces = check_points(points).astype(np.float64)
@@ -30,14 +30,23 @@ def pose(points: ArrayLike) -> dict[str, Figures]:
     middle = eyes.mean(axis=-2)
     with np.errstate(divide="ignore", invalid="ignore"):
         tip, lip = faces[..., NOSE_TIP, :] - middle, faces[..., UPPER_LIP, :] - middle
-        gap = np.linalg.norm(faces[..., INNER_UPPER, :] - faces[..., INNER_LOWER, :], axis=-1).mean(axis=-1)
         figures = {
             "roll": np.degrees(np.arctan2(along[..., 1], along[..., 0])) + 0 * (distance / distance),
             "yaw": (tip * along).sum(axis=-1) / distance**2,
             "pitch": (tip * across).sum(axis=-1) / (lip * across).sum(axis=-1),
-            "mouth": gap / eye_distance(faces),
+            "mouth": mouth_opening(faces),
         }
     return {name: np.where(np.isfinite(value), value, np.nan) for name, value in figures.items()}
+
+
+def mouth_opening(points: ArrayLike) -> Figures:
+    """Give the mean gap of the inner lips over the outer eye corners' distance: (68, 2) or (N, 68, 2) -> () or (N,).
+
+    Infinite or NaN where both eye corners lie in one place.
+    """
+    faces = check_points(points).astype(np.float64)
+    gap = np.linalg.norm(faces[..., INNER_UPPER, :] - faces[..., INNER_LOWER, :], axis=-1)
+    return np.asarray(gap.mean(axis=-1) / eye_distance(faces))
 
 
 def upright(points: ArrayLike) -> NDArray[np.float64]:

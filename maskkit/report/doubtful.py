@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskkit.report.histogram import FAR, OUTSIDE
 from maskkit.report.statistics import SplitStatistics, areas_of, points_of
 from maskkit.shards.description import Dataset
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 FEWEST = 20  # rows of a split from which quartiles say something
 COMMON = 0.99  # a region that this share of the rows has is missed where it is absent

@@ -11,7 +11,7 @@ from maskkit.errors import ShardError
 from maskkit.report.doubtful import RULES, DoubtfulRow, DoubtfulRows, Judge
 from maskkit.report.statistics import MeanShape, SplitStatistics, areas_of, points_of
 from maskkit.shards.description import SPLITS, Dataset, read_finished
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 OnProgress = Callable[[int, int], None]
 

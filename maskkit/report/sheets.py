@@ -8,15 +8,15 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from maskkit.masks.pictures import colorize, draw_points, stack_grid
+from maskkit.masks.resizing import resize_labels
 from maskkit.photos.images import Picture, resize
 from maskkit.points.landmarks import scale_points
 from maskkit.report.inspection import Inspection
 from maskkit.report.sections import plain
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 CELL = 192  # side of a picture in pixels, whatever the size of the photos
 JPEG_QUALITY = 88
@@ -64,8 +64,7 @@ def _cell(sample: dict[str, Any], inspection: Inspection) -> Picture:
     """Photo, photo with points, and mask side by side; without the points where there are none."""
     size = inspection.dataset.size
     photo = resize(sample["image"], CELL)
-    nearest = ((np.arange(CELL) + 0.5) * size / CELL).astype(int)  # labels stay labels
-    mask = sample["mask"][np.ix_(nearest, nearest)]
+    mask = resize_labels(sample["mask"], CELL)
     row: Sequence[Picture] = [photo, colorize(mask, inspection.dataset.scheme)]
     if "landmarks" in sample:
         row = [photo, draw_points(photo, scale_points(sample["landmarks"], size, CELL), radius=1), row[1]]

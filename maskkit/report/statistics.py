@@ -16,7 +16,7 @@ from maskkit.points.pose import pose, upright
 from maskkit.points.similarity import LEAST_EXTENT, fit_similarity, move_points
 from maskkit.report.histogram import Histogram
 from maskkit.shards.description import Dataset
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 # Shares of the picture in the five layouts that the SCGAN paper's project page shows: least and largest.
 EXPECTED_AREAS: dict[tuple[str, ...], tuple[float, float]] = {

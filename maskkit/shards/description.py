@@ -1,10 +1,12 @@
 """`dataset.json`: what a folder of shards promises, checked when it is read."""
 
+import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from maskkit.errors import ShardError
 from maskkit.files.atomic import leads_out, write_atomically
@@ -88,6 +90,29 @@ class Dataset:
         }
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / FILE_NAME, lambda file: file.write(text.encode()))
+
+
+class Listed(Protocol):
+    """An input of a data set, as tables name it; `problem` says why it cannot even be tried."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def attributes(self) -> tuple[int, ...]: ...
+    @property
+    def problem(self) -> str: ...
+
+
+def describe_source(kind: str, inputs: Sequence[Listed], known: Sequence[Any] = ()) -> dict[str, Any]:
+    """What `dataset.json` says of the inputs: their kind, their number, and what they are in one digest.
+
+    `known` is what else decides their rows, as JSON can hold it.
+    """
+    listing = [(one.id, one.attributes, one.split, one.problem) for one in inputs]
+    digest = hashlib.sha256(json.dumps([*listing, *known]).encode()).hexdigest()
+    return {"kind": kind, "inputs": len(inputs), "inputs_sha256": digest}
 
 
 def read_dataset(folder: str | Path) -> Dataset:

@@ -11,9 +11,9 @@ from maskkit.errors import ShardError
 from maskkit.files.atomic import write_atomically
 from maskkit.masks.pictures import draw_points, overlay, stack_grid, write_png
 from maskkit.shards.description import Dataset
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
-LEDGER = "ledger.csv"
+LEDGER, PREVIEW = "ledger.csv", "preview.png"
 COLUMNS = ("id", "outcome", "reason", "detector", "score", "split")
 QUALITY = "quality"  # a column more where the data set was built with the score
 PREVIEW_ROWS, PREVIEW_COLUMNS = 48, 8

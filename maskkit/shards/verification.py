@@ -12,7 +12,7 @@ from maskkit.errors import ShardError
 from maskkit.masks.raster import rasterize
 from maskkit.shards.description import Dataset, ShardEntry, read_finished
 from maskkit.shards.ledger import LEDGER, ledger_lines, read_ledger
-from maskkit.shards.shard_files import Shard
+from maskkit.shards.reader import Shard
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from gan.runs.presets import load_preset
 from gan.settings.run_settings import RunSettings
 from gan.training.fit import fit
 from maskkit.errors import MissingExtraError, OutputError
-from maskkit.shards.shard_files import Row
+from maskkit.shards.writer import Row
 from tests.drawn import drawn_row, write_drawn_shards
 from tests.gan.conftest import SMALL
 

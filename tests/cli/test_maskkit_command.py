@@ -60,7 +60,7 @@ def test_points_masks_and_a_morph_of_photos(faces_fixture: Path, tmp_path: Path)
     mask = np.asarray(Image.open(tmp_path / "masks" / "collins.png"))
     assert (mask == maskkit.rasterize(points, mask.shape)).all()
     assert areas["skin"] == (mask == 1).sum()
-    assert (tmp_path / "masks" / "collins.overlay.png").exists()
+    assert (tmp_path / "masks" / "collins.overlay.jpg").exists()
 
     ends = (faces_fixture / "collins.jpg", tmp_path / "points" / "hopper.pts")
     morph = command("morph", *ends, "-o", tmp_path / "m.npz", "--frames", 5, "--size", 64)

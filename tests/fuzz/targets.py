@@ -18,7 +18,7 @@ from maskkit.morphs.placed_faces import read_face
 from maskkit.photos.images import read_image
 from maskkit.shards.description import FILE_NAME, SPLITS, read_dataset
 from maskkit.shards.ledger import LEDGER
-from maskkit.shards.shard_files import FOUND, Shard
+from maskkit.shards.reader import FOUND, Shard
 from tests.fuzz import hdf5, manifests, pictures, tables, text
 from tests.fuzz.refusals import refusals
 

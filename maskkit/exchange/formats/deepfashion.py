@@ -17,7 +17,7 @@ from maskkit.exchange.incoming import Incoming, Pair
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import load_scheme
 from maskkit.photos.images import Picture
-from maskkit.shards.foreign_files import checked_dataset, open_hdf5, read_matlab
+from maskkit.shards.guard import checked_numbers, open_hdf5, read_matlab
 
 COLORS = 17
 ATTRIBUTES = tuple(f"color_{number:02d}" for number in range(1, COLORS + 1))
@@ -33,15 +33,15 @@ def read(source: Path, brightness: str) -> Incoming:
     if brightness not in RANGES:
         raise ExchangeError(f"there is no range {brightness!r}: take one of {', '.join(RANGES)}")
     with ExitStack() as stack:
-        file = stack.enter_context(open_hdf5(source / "G2.h5"))
+        file = stack.enter_context(open_hdf5(source / "G2.h5", ExchangeError))
         incoming = _describe(source, file, brightness)
         incoming.close = stack.pop_all().close
     return incoming
 
 
 def _describe(source: Path, file: h5py.File, brightness: str) -> Incoming:
-    pictures = checked_dataset(file, "ih", 4)
-    labels = checked_dataset(file, "b_", 4)
+    pictures = checked_numbers(file, "ih", 4)
+    labels = checked_numbers(file, "b_", 4)
     count, channels, width, height = pictures.shape
     mean = _mean(file, (channels, width, height))
     if channels != 3 or labels.shape != (count, 1, width, height):
@@ -65,7 +65,7 @@ def _describe(source: Path, file: h5py.File, brightness: str) -> Incoming:
 
 
 def _mean(file: h5py.File, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    stored = checked_dataset(file, "ih_mean", 3, 4)
+    stored = checked_numbers(file, "ih_mean", 3, 4)
     if int(np.prod(stored.shape)) != int(np.prod(shape)):
         raise ExchangeError(f"{file.filename}: ih_mean is {stored.shape}, and the pictures are {shape}")
     try:

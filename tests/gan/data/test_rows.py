@@ -22,7 +22,7 @@ from gan.data.rows import Batch, RowsAtSize, one_hot, training_rows
 from gan.errors import DataError
 from gan.runs.presets import load_preset
 from maskkit.shards.description import Dataset
-from maskkit.shards.shard_files import Row, write_shard
+from maskkit.shards.writer import Row, write_shard
 from tests.drawn import drawn_row, write_drawn_shards
 
 

@@ -10,12 +10,13 @@ from torch import Tensor
 
 import maskkit
 from gan.data.rows import Batch
-from gan.evaluation.landmarks import box_of, measurable, mouth_opening, point_errors, redetect, report_landmarks
+from gan.evaluation.landmarks import box_of, measurable, point_errors, redetect, report_landmarks
 from gan.evaluation.material import Material
 from gan.evaluation.mouth import following, report_mouth, smile_pairs
 from gan.evaluation.report import Report
 from gan.systems.given import Given
 from maskkit.points.landmarks import eye_distance
+from maskkit.points.pose import mouth_opening
 from tests.drawn import face_points
 
 Photos = tuple[list[np.ndarray], np.ndarray, list[maskkit.Face]]

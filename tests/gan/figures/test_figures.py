@@ -64,7 +64,7 @@ def made(generator: LoadedGenerator, z: torch.Tensor, c: list[float], points: np
 
 
 def points_between(faces: tuple[str, str], steps: int) -> np.ndarray:
-    a, b = (maskkit.read_layout(face, SIZE) for face in faces)
+    a, b = (maskkit.read_face_points(face, SIZE) for face in faces)
     return np.stack([a + (b - a) * i / (steps - 1) for i in range(steps)])
 
 

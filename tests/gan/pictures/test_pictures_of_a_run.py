@@ -120,7 +120,7 @@ def test_z_and_c_go_along_with_the_frames(small_run: Path, tmp_path: Path, mouth
     generator = gan.load_generator(small_run)
     z = torch.lerp(generator.draw_z(1, 4), generator.draw_z(1, 8), 0.25)
     c = torch.tensor([[0, 0, 0, 0.75, 0.25]])
-    a, b = (maskkit.read_layout(mouth, 32) for mouth in mouths)
+    a, b = (maskkit.read_face_points(mouth, 32) for mouth in mouths)
     label_map = maskkit.rasterize(a + (b - a) / 4, 32)
     expected = to_pictures(generator(z, c, torch.from_numpy(maskkit.one_hot(label_map, 7))[None].float()))[0]
     assert np.abs(tile(still, 1, 1).astype(int) - expected).max() <= 1

@@ -1,11 +1,9 @@
-"""CelebA to shards: what is kept and skipped and why, resuming, the same bytes, and refusals that lose nothing."""
+"""CelebA to shards: what is kept and skipped and why, the same bytes, and refusals that lose nothing."""
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,35 +15,8 @@ from maskkit.building.celeba import read_celeba
 from maskkit.errors import BuildError, OutputError
 from maskkit.photos.tables import read_attribute_table
 from maskkit.points.landmarks import GROUPS
-from maskkit.shards.description import read_dataset
 from maskkit.shards.ledger import read_ledger
-
-OPTIONS = maskkit.BuildOptions(size=32, shard_size=10, attributes=("Blond_Hair", "Young"))
-
-
-@pytest.fixture(scope="module")
-def built(celeba_fixture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fixture's shards, made in this process."""
-    out = tmp_path_factory.mktemp("built") / "shards"
-    maskkit.build_celeba(celeba_fixture, out, OPTIONS)
-    return out
-
-
-@pytest.fixture
-def root(celeba_fixture: Path, tmp_path: Path) -> Path:
-    """A copy of the first 12 photos that may be damaged, with tables of its own."""
-    folder = tmp_path / "celeba"
-    (folder / "img_align_celeba").mkdir(parents=True)
-    names = [f"{number:06d}.jpg" for number in range(1, 13)]
-    for name in names:
-        shutil.copy(celeba_fixture / "img_align_celeba" / name, folder / "img_align_celeba")
-    rows = (celeba_fixture / "list_attr_celeba.txt").read_text().splitlines()
-    (folder / "list_attr_celeba.txt").write_text("\n".join(["12", *rows[1:14]]) + "\n")
-    return folder
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+from tests.maskkit.building.small_builds import OPTIONS, contents
 
 
 def test_every_photo_becomes_a_sound_row(built: Path, celeba_fixture: Path) -> None:
@@ -81,29 +52,6 @@ def test_the_same_bytes_where_photos_go_on_to_the_networks(root: Path, tmp_path:
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
-def test_killed_builds_go_on_to_the_same_bytes(built: Path, celeba_fixture: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-c",
-        "from cli.maskkit_command import main; main()",
-        "build-celeba",
-        celeba_fixture,
-        out,
-    ]
-    command += ["--size", "32", "--shard-size", "10", "--attributes", "Blond_Hair,Young", "--workers", "1"]
-    for shards in (1, 3):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while len(list(out.glob("*.h5"))) < shards and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, "the build ended before it could be killed"
-        assert not read_dataset(out).complete
-    maskkit.build_celeba(celeba_fixture, out, OPTIONS)
-    assert contents(out) == contents(built)
-
-
 def test_skipped_photos_are_told_with_their_reasons(root: Path, tmp_path: Path) -> None:
     photos = root / "img_align_celeba"
     (photos / "000001.jpg").write_bytes(b"not a photo")
@@ -132,38 +80,6 @@ def test_skipped_photos_are_told_with_their_reasons(root: Path, tmp_path: Path) 
     assert maskkit.verify(tmp_path / "out").skipped == 9
 
 
-def test_other_options_are_refused_and_lose_nothing_fresh_begins_anew(root: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    maskkit.build_celeba(root, out, OPTIONS)
-    before = contents(out)
-    with pytest.raises(BuildError, match=r"begun with size 32, and now it is 48.*--fresh"):
-        maskkit.build_celeba(root, out, maskkit.BuildOptions(size=48, shard_size=10, attributes=OPTIONS.attributes))
-    (root / "img_align_celeba" / "000005.jpg").unlink()
-    with pytest.raises(BuildError, match="inputs_sha256"):
-        maskkit.build_celeba(root, out, OPTIONS)
-    assert contents(out) == before
-    assert maskkit.build_celeba(root, out, OPTIONS, fresh=True).kept == 11
-    stranger = tmp_path / "stranger"
-    stranger.mkdir()
-    (stranger / "preview.png").write_text("mine")
-    for fresh in (False, True):
-        with pytest.raises(BuildError, match="not empty"):
-            maskkit.build_celeba(root, stranger, OPTIONS, fresh=fresh)
-    assert (stranger / "preview.png").read_text() == "mine"
-
-
-def test_leftovers_are_swept_and_derived_files_made_again(root: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    maskkit.build_celeba(root, out, OPTIONS)
-    before = contents(out)
-    (out / "train-00007.h5").write_bytes(b"of an earlier build")
-    (out / ".train-00002.h5.partial").write_bytes(b"half")
-    (out / "ledger.csv").unlink()
-    (out / "notes.txt").write_text("mine")
-    maskkit.build_celeba(root, out, OPTIONS)
-    assert contents(out) == {**before, "notes.txt": b"mine"}
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -182,13 +98,6 @@ def test_broken_attribute_tables_end_before_any_work(root: Path, tmp_path: Path,
         maskkit.build_celeba(root, tmp_path / "out", OPTIONS)
     assert str(table) in str(error.value)
     assert not (tmp_path / "out").exists()
-
-
-def test_tables_with_windows_line_ends_read_the_same(root: Path) -> None:
-    table = root / "list_attr_celeba.txt"
-    plain = read_attribute_table(table)
-    table.write_bytes(table.read_bytes().replace(b"\n", b"\r\n"))
-    assert read_attribute_table(table) == plain
 
 
 def test_splits(celeba_fixture: Path, root: Path) -> None:
@@ -226,14 +135,6 @@ def test_a_full_disk_ends_in_a_sentence_and_the_build_goes_on_later(root: Path, 
     assert maskkit.verify(out).rows == 12
 
 
-def test_too_little_room_is_noticed_before_the_work(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 1000))
-    with pytest.raises(BuildError, match=r"MB are needed and 0\.0 MB are free"):
-        maskkit.build_celeba(root, tmp_path / "out", OPTIONS)
-
-
 def test_bad_places_and_options(root: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
@@ -253,14 +154,6 @@ def test_bad_places_and_options(root: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(BuildError, match=message):
             maskkit.build_celeba(root, tmp_path / "out", options)
-
-
-def test_plan_writes_nothing(root: Path, tmp_path: Path) -> None:
-    plan = maskkit.plan_celeba(root, tmp_path / "out", OPTIONS)
-    assert plan.inputs == {"train": 12, "val": 0, "test": 0}
-    assert plan.seconds > 0
-    assert plan.bytes >= 12 * 32 * 32 * 4
-    assert not (tmp_path / "out").exists()
 
 
 def test_real_celeba(real_data: Path, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskkit.building.photo_rows import NO_FACE, Input, PhotoTask, Skip, process_some
+from maskkit.building.inputs import Input
+from maskkit.building.photo_rows import NO_FACE, PhotoTask, process_some
 from maskkit.detection.cascade import Face
 from maskkit.masks.regions import load_scheme
 from maskkit.photos.images import Picture
+from maskkit.shards.writer import Skip
 from tests.drawn import drawn_row
 
 

@@ -15,13 +15,15 @@ from PIL import Image
 
 import maskkit
 from maskkit.building import ray_engine
-from maskkit.building.photo_rows import Input, PhotoTask, Skip
-from maskkit.building.ray_engine import connected, process_photos
-from maskkit.building.versions import tool_versions
+from maskkit.building.inputs import Input
+from maskkit.building.photo_rows import PhotoTask
+from maskkit.building.ray_engine import RayEngine
 from maskkit.errors import BuildError, ImageError, MissingExtraError
 from maskkit.masks.regions import load_scheme
 from maskkit.photos.archive import PhotoFolder
 from maskkit.photos.images import Picture
+from maskkit.shards.versions import tool_versions
+from maskkit.shards.writer import Skip
 
 OPTIONS = maskkit.BuildOptions(size=32, shard_size=20, detector="hog", attributes=("Young",))
 
@@ -30,7 +32,7 @@ OPTIONS = maskkit.BuildOptions(size=32, shard_size=20, detector="hog", attribute
 def ray_here() -> Iterator[None]:
     """A Ray of two workers for all the tests here; builds find it and leave it running."""
     pytest.importorskip("ray", reason="needs ray: pip install 'maskkit[ray]'")
-    with connected(2):
+    with RayEngine(2).connected():
         yield
 
 
@@ -119,9 +121,9 @@ def test_a_photo_that_a_machine_cannot_reach_is_not_left_out(
     photos = Path(shutil.copytree(celeba_fixture / "img_align_celeba", tmp_path / "photos"))
     apart = replace(task(photos), photos=OnlyHere(PhotoFolder(photos), os.getpid()))
     with pytest.raises(BuildError, match=r"the machine \S+ cannot read the photo 000002\.jpg \(No such file or direct"):
-        list(process_photos(inputs(3), apart, 2, tool_versions(["hog"])))
+        list(RayEngine().process(inputs(3), apart, 2, tool_versions(["hog"])))
     (photos / "000002.jpg").write_bytes(b"no photo")  # then nobody can read it, and the reason is this machine's
-    outcomes = list(process_photos(inputs(3), apart, 2, tool_versions(["hog"])))
+    outcomes = list(RayEngine().process(inputs(3), apart, 2, tool_versions(["hog"])))
     assert isinstance(outcomes[1], Skip) and outcomes[1].reason.startswith("not a picture of a known format")
     assert len(outcomes[0]) == len(outcomes[2]) == 1
 
@@ -129,7 +131,7 @@ def test_a_photo_that_a_machine_cannot_reach_is_not_left_out(
 def test_other_versions_are_refused(ray_here: None, celeba_fixture: Path) -> None:
     versions = {**tool_versions(["hog"]), "opencv": "1.0"}
     with pytest.raises(BuildError, match=r"^the machine \S+: opencv is .*, and the build began with 1\.0; all"):
-        list(process_photos(inputs(1), task(celeba_fixture / "img_align_celeba"), 1, versions))
+        list(RayEngine().process(inputs(1), task(celeba_fixture / "img_align_celeba"), 1, versions))
 
 
 def test_a_detector_that_cannot_travel_and_engines_that_are_not_there(

@@ -28,7 +28,7 @@ from maskkit.exchange import EXPORT_FORMATS
 from maskkit.exchange.outlines import outline
 from maskkit.shards.description import Dataset
 from maskkit.shards.ledger import write_ledger
-from maskkit.shards.shard_files import Row, write_shard
+from maskkit.shards.writer import Row, write_shard
 from tests.conftest import ROOT
 
 SIZE = 64

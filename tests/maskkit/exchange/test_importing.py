@@ -24,7 +24,7 @@ from maskkit.errors import ExchangeError, ImageError, MaskkitError, OutputError
 from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.exchange.grid import nearest
 from maskkit.exchange.incoming import read_tables
-from maskkit.shards.foreign_files import read_matlab
+from maskkit.shards.guard import read_matlab
 from maskkit.shards.ledger import read_ledger
 
 Options = maskkit.ImportOptions

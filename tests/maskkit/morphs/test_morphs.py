@@ -97,7 +97,7 @@ def test_faces_of_any_size_and_turn_come_onto_the_first(tmp_path: Path) -> None:
     turned = SimilarityTransform(scale=7.3, rotation=0.6, translation=(900, -40))(face_points(128, opening=0.1))
     maskkit.write_points(tmp_path / "a.pts", first)
     maskkit.write_points(tmp_path / "b.json", turned)
-    onto = maskkit.read_layout(tmp_path / "a.pts", 128)
+    onto = maskkit.read_face_points(tmp_path / "a.pts", 128)
     moved = maskkit.read_face(tmp_path / "b.json", 128, onto=onto).points
     unlike = np.abs(moved - onto).max(axis=1) > 0.01
     assert set(np.flatnonzero(unlike)) == set(np.flatnonzero(np.abs(first - face_points(128, opening=0.1)).max(axis=1)))
@@ -113,7 +113,7 @@ def test_a_photo_moves_with_its_points(scale: float) -> None:
     cv2.circle(photo, (int(x), int(y)), 8, (255, 255, 255), cv2.FILLED)
     points[30] = x, y
     matrix = SimilarityTransform(scale=scale, rotation=0.3, translation=(40 * scale, 10)).params[:2]
-    moved = _moved(maskkit.Layout(points, photo), matrix, 512)
+    moved = _moved(maskkit.PlacedFace(points, photo), matrix, 512)
     light = moved.image[..., 0].astype(float)
     at = [(light.sum(axis=axis) * np.arange(512)).sum() / light.sum() for axis in (0, 1)]
     assert at == pytest.approx(moved.points[30].tolist(), abs=0.15)
@@ -122,11 +122,11 @@ def test_a_photo_moves_with_its_points(scale: float) -> None:
 def test_a_mirrored_target_turns_the_head_symmetrically(tmp_path: Path) -> None:
     maskkit.write_points(tmp_path / "a.pts", face_points(64, turn=0.06))
     a = str(tmp_path / "a.pts")
-    path = maskkit.morph_points([maskkit.read_layout(key, 64) for key in (a, f"mirror:{a}")], 9, "sine")
+    path = maskkit.morph_points([maskkit.read_face_points(key, 64) for key in (a, f"mirror:{a}")], 9, "sine")
     assert maskkit.mirror_points(path, 64)[::-1] == pytest.approx(path, abs=1e-4)
     half_way = maskkit.rasterize(path[4], 64)
     assert (maskkit.mirror_label_map(half_way) != half_way).mean() < 1e-3
-    assert maskkit.read_layout(f"mirror:mirror:{a}", 64) == pytest.approx(path[0], abs=1e-4)
+    assert maskkit.read_face_points(f"mirror:mirror:{a}", 64) == pytest.approx(path[0], abs=1e-4)
 
 
 def test_warping_by_nothing_is_the_picture_and_by_points_scikit_images_spline(photo: np.ndarray) -> None:
@@ -145,7 +145,7 @@ def test_warping_by_nothing_is_the_picture_and_by_points_scikit_images_spline(ph
 
 def test_bent_photos_show_each_key_itself_and_borrow_where_there_is_none(photo: np.ndarray, keys: np.ndarray) -> None:
     other = photo[::-1].copy()
-    path = [maskkit.Layout(keys[0], photo), maskkit.Layout(keys[1], None), maskkit.Layout(keys[2], other)]
+    path = [maskkit.PlacedFace(keys[0], photo), maskkit.PlacedFace(keys[1], None), maskkit.PlacedFace(keys[2], other)]
     positions = np.array([0, 0.5, 1, 2])
     shown = list(bend_photos(path, positions, along(keys[:3], positions)))
     assert (shown[0] == photo).all() and (shown[3] == other).all()
@@ -184,7 +184,7 @@ def test_every_ending_holds_the_same_morph(drawn_shards: Path, tmp_path: Path) -
         }.items()
     }  # fmt: skip
     assert {name: result.frames for name, result in made.items()}["both"] == 6
-    truth = maskkit.interpolate(*(maskkit.read_layout(end, 64) for end in ends), 4)
+    truth = maskkit.interpolate(*(maskkit.read_face_points(end, 64) for end in ends), 4)
     masks = maskkit.rasterize(truth, 64)
     with np.load(tmp_path / "m.npz") as content:
         assert (content["points"] == truth).all() and (content["masks"] == masks).all()
@@ -193,7 +193,7 @@ def test_every_ending_holds_the_same_morph(drawn_shards: Path, tmp_path: Path) -
         rows = list(csv.reader(file))[1:]
     assert (np.array([row[1:] for row in rows], dtype=np.float32).reshape(4, 68, 2) == truth).all()
     for number in range(4):
-        assert (maskkit.read_layout(f"{tmp_path}/m.h5#{number}", 64) == truth[number]).all()
+        assert (maskkit.read_face_points(f"{tmp_path}/m.h5#{number}", 64) == truth[number]).all()
         assert (np.asarray(Image.open(tmp_path / "masks" / f"frame-{number:04d}.png")) == masks[number]).all()
     with h5py.File(tmp_path / "m.h5") as shard, h5py.File(drawn_shards / "train-00000.h5") as source:
         assert (shard["mask"][:] == masks).all()
@@ -221,3 +221,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str, wish: dict
     with pytest.raises((OutputError, PointsError), match=message):
         maskkit.write_morph([tmp_path / "a.pts"] * 2, tmp_path / name, **wish)
     assert [path.name for path in tmp_path.iterdir()] == ["a.pts"]
+
+
+def test_the_earlier_names_are_the_same_things() -> None:
+    assert maskkit.Layout is maskkit.PlacedFace and maskkit.read_layout is maskkit.read_face_points

@@ -115,11 +115,11 @@ def test_alignment_puts_the_eyes_in_their_place_whatever_turn_and_size() -> None
 def test_layout_of_a_shard_row_lies_as_stored_and_scales(drawn_shards: Path) -> None:
     spec = f"{drawn_shards}/train-00001.h5#3"
     stored = maskkit.ShardReader(drawn_shards)[19]["landmarks"]
-    assert (maskkit.read_layout(spec, 64) == stored).all()
-    assert np.allclose(maskkit.read_layout(spec, 128), (stored + 0.5) * 2 - 0.5, atol=1e-4)
+    assert (maskkit.read_face_points(spec, 64) == stored).all()
+    assert np.allclose(maskkit.read_face_points(spec, 128), (stored + 0.5) * 2 - 0.5, atol=1e-4)
     for wrong, message in (("99", "rows 0 to 15"), ("nothing", "neither a shard row")):
         with pytest.raises(MaskkitError, match=message):
-            maskkit.read_layout(f"{drawn_shards}/train-00001.h5#{wrong}", 64)
+            maskkit.read_face_points(f"{drawn_shards}/train-00001.h5#{wrong}", 64)
 
 
 def test_schemes_are_data_and_contradictions_are_named(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from maskkit.points.pose import pose
 from maskkit.report.histogram import Histogram
 from maskkit.shards.description import Dataset
 from maskkit.shards.ledger import write_ledger
-from maskkit.shards.shard_files import Row, write_shard
+from maskkit.shards.writer import Row, write_shard
 from tests.drawn import ATTRIBUTES, drawn_row, face_points
 
 CHROMIUM = (

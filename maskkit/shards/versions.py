@@ -11,10 +11,10 @@ from maskkit.detection import dlib_models
 
 
 def tool_versions(steps: list[str]) -> dict[str, str]:
-    """Whatever can change a pixel or a point, where these steps find the faces."""
+    """Whatever can change a pixel or a point, where these steps find the faces; none where nothing is looked for."""
     modules = {"numpy": np, "h5py": h5py, "opencv": cv2, "pillow": PIL}
     versions = {name: str(module.__version__) for name, module in modules.items()}
-    if steps != ["given"]:
+    if steps not in ([], ["given"]):
         versions["dlib"] = str(dlib_models.import_dlib().__version__)
         versions["dlib_model_sha256"] = dlib_models.model_sha256(dlib_models.find_model())
     if "mtcnn" in steps:

@@ -1,13 +1,8 @@
-"""Shards: HDF5 files of photos, label maps, points and attributes, one row a sample (docs/format.md)."""
+"""Shards read: HDF5 files of photos, label maps, points and attributes, one row a sample (docs/format.md)."""
 
-import hashlib
-import io
-import json
-import math
 import os
 import zlib
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, overload
@@ -17,87 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import ShardError
-from maskkit.files.atomic import write_atomically
 from maskkit.files.json_text import parse_json
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme
 from maskkit.photos.images import Picture
-from maskkit.points.landmarks import POINT_COUNT, Points
 from maskkit.shards.attribute_text import read_text
-from maskkit.shards.description import FORMAT, SPLITS, VERSION, Dataset, ShardEntry, read_finished
+from maskkit.shards.description import SPLITS, Dataset, ShardEntry, read_finished
+from maskkit.shards.guard import open_hdf5
+from maskkit.shards.structure import check_structure
 
-GZIP_LEVEL = 4
 FOUND = ("landmarks", "detector", "score", "box")  # all of them, or none
-ROWS_AT_ONCE = 64
 READ_ERRORS = (OSError, RuntimeError, ValueError, IndexError, EOFError, zlib.error)
-LARGEST_ROW = 1 << 26  # bytes of a picture, or of a column
-LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
-FIRST_STEPS = 3  # always named; the names of later steps are there from the first row on that needs one
-
-
-@dataclass
-class Row:
-    """One sample: photo uint8 (H, H, 3), label map uint8 (H, H), attributes uint8 (A,) and, where known, the points
-    float32 (68, 2) on the same grid with the step, score and box that found them."""
-
-    id: str
-    image: Picture
-    mask: LabelMap
-    attributes: NDArray[np.uint8]
-    landmarks: Points | None = None
-    detector: str = ""
-    score: float = float("nan")
-    box: tuple[float, float, float, float] = (0, 0, 0, 0)
-    quality: float | None = None
-
-
-def write_shard(folder: Path, name: str, rows: list[Row], dataset: Dataset, detectors: tuple[str, ...]) -> ShardEntry:
-    """Write `rows` as `folder/name` in one go, atomically, and give its entry for `dataset.json`.
-
-    `detectors` are the names of the steps by code, at least those of the rows. The file is composed in memory, so that
-    a full disk is met by plain writing and never leaves a damaged HDF5 file behind. The same rows give the same bytes.
-    """
-    split = name.split("-")[0]
-    content = io.BytesIO()
-    with h5py.File(content, "w", libver=("v108", "v108")) as file:
-        file.attrs.update(format=FORMAT, version=VERSION, split=split)
-        file.attrs["scheme"] = json.dumps(dataset.scheme.to_dict())
-        file.attrs["attribute_names"] = json.dumps(dataset.attribute_names)
-        _fill_file(file, rows, dataset, detectors)
-    data = content.getbuffer()
-    write_atomically(folder / name, lambda target: target.write(data))
-    return ShardEntry(name, split, len(rows), len(data), hashlib.sha256(data).hexdigest())
-
-
-def _fill_file(file: h5py.File, rows: list[Row], dataset: Dataset, detectors: tuple[str, ...]) -> None:
-    count, size = len(rows), dataset.size
-    image = file.create_dataset("image", (count, size, size, 3), "uint8")
-    chunk = (1, size, size) if count else None
-    mask = file.create_dataset(
-        "mask", (count, size, size), "uint8", chunks=chunk, compression="gzip" if count else None,
-        compression_opts=GZIP_LEVEL if count else None,
-    )  # fmt: skip
-    for start in range(0, count, ROWS_AT_ONCE):  # row by row, h5py's own work would cost as much as compressing
-        part = slice(start, start + ROWS_AT_ONCE)
-        image[part] = np.stack([row.image for row in rows[part]])
-        mask[part] = np.stack([row.mask for row in rows[part]])
-    names = len(dataset.attribute_names)
-    file["attributes"] = np.array([row.attributes for row in rows], dtype=np.uint8).reshape(count, names)
-    longest = max((len(row.id.encode()) for row in rows), default=1)
-    file.create_dataset("id", data=[row.id.encode() for row in rows], dtype=h5py.string_dtype("utf-8", longest))
-    found = [(row, row.landmarks) for row in rows if row.landmarks is not None]
-    if not found:
-        return
-    if len(found) < count:
-        raise ShardError(f"{found[0][0].id} has points and other rows have none; a shard holds one kind")
-    file["landmarks"] = np.array([points for _, points in found], dtype=np.float32)
-    codes = [detectors.index(row.detector) for row in rows]
-    file["detector"] = np.array(codes, dtype=np.uint8)
-    file["detector"].attrs["detectors"] = json.dumps(detectors[: max(FIRST_STEPS, max(codes) + 1)])
-    file["score"] = np.array([row.score for row in rows], dtype=np.float32)
-    file["box"] = np.array([row.box for row in rows], dtype=np.float32)
-    if any(row.quality is not None for row in rows):
-        file["quality"] = np.array([row.quality for row in rows], dtype=np.float32)
 
 
 class Shard:
@@ -111,11 +36,11 @@ class Shard:
         try:
             if entry is not None and path.stat().st_size != entry.bytes:
                 raise ShardError(f"{path}: {path.stat().st_size:,} bytes, and dataset.json promises {entry.bytes:,}")
-            self._file = h5py.File(path, "r")
         except OSError as error:
-            raise ShardError(f"{path}: {error.strerror or 'not an HDF5 file that can be read'}") from error
+            raise ShardError(f"{path}: {error.strerror}") from error
+        self._file = open_hdf5(path, ShardError)
         try:
-            _check_structure(self._file, path, dataset, entry)
+            check_structure(self._file, path, dataset, entry)
             self._image, self._mask = self._file["image"], self._file["mask"]
             self._count, self._side = int(self._image.shape[0]), int(self._image.shape[1])
             # Where the data set lies as the format says, its bytes are fetched without HDF5's own work round them.
@@ -299,73 +224,3 @@ def _gzip_alone(data: h5py.Dataset, chunk: tuple[int, ...]) -> bool:
         return False
     filters = data.id.get_create_plist()
     return [filters.get_filter(i)[0] for i in range(filters.get_nfilters())] == [h5py.h5z.FILTER_DEFLATE]
-
-
-def _check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry: ShardEntry | None) -> None:
-    if not _says_format(file, path):
-        raise ShardError(f"{path}: not a shard of {FORMAT} version {VERSION}")
-    for name in file:
-        # Links and outside storage would let a shard from a stranger read other files of this machine.
-        inside = isinstance(file.get(name, getlink=True), h5py.HardLink) and isinstance(file[name], h5py.Dataset)
-        if not inside or file[name].is_virtual or file[name].external:
-            raise ShardError(f"{path}: {name} does not hold its own data; such shards are refused")
-        _check_storage(file[name], name, path)
-    if dataset is not None and entry is not None:
-        _check_description(file, path, dataset, entry)
-    if "image" not in file or file["image"].ndim != 4:
-        raise ShardError(f"{path}: the data set 'image' of shape (N, H, W, 3) is missing")
-    count, size = entry.rows if entry else len(file["image"]), dataset.size if dataset else file["image"].shape[1]
-    names = list(map(str, parse_json(read_text(file, "attribute_names", path))))
-    expected: dict[str, tuple[tuple[int, ...], str]] = {
-        "image": ((count, size, size, 3), "uint8"),
-        "mask": ((count, size, size), "uint8"),
-        "attributes": ((count, len(names)), "uint8"),
-    }
-    if "landmarks" in file:
-        expected |= {
-            "landmarks": ((count, POINT_COUNT, 2), "float32"),
-            "detector": ((count,), "uint8"),
-            "score": ((count,), "float32"),
-            "box": ((count, 4), "float32"),
-        }
-        if "quality" in file:
-            expected["quality"] = ((count,), "float32")
-    for name, (shape, kind) in expected.items():
-        if name not in file or file[name].shape != shape or file[name].dtype != kind:
-            found = f"{file[name].dtype} {file[name].shape}" if name in file else "nothing"
-            raise ShardError(f"{path}: {name} is {found}, and {kind} {shape} was promised")
-    if "id" not in file or file["id"].shape != (count,) or file["id"].dtype.kind != "S":
-        raise ShardError(f"{path}: id is not {count} fixed-length strings")
-
-
-def _check_storage(data: h5py.Dataset, name: str, path: Path) -> None:
-    """Refuse what claims more memory than its file could fill."""
-    item = data.dtype.itemsize
-    # The pictures are read row by row and may be packed; all else is read at once.
-    ratio, row = (LARGEST_RATIO, data.shape[1:]) if name in ("image", "mask") else (1, data.shape)
-    claims = (math.prod(data.shape) * item > ratio * path.stat().st_size, math.prod(row) * item > LARGEST_ROW)
-    if any(claims) or math.prod(data.chunks or ()) * item > LARGEST_ROW:
-        raise ShardError(f"{path}: {name} claims the shape {data.shape}, which this file cannot hold")
-
-
-def _says_format(file: h5py.File, path: Path) -> bool:
-    try:
-        version = file.attrs.get_id("version")
-        plain = version.shape == () and version.dtype.kind in "iu"
-        return plain and read_text(file, "format", path) == FORMAT and int(file.attrs["version"]) == VERSION
-    except KeyError:
-        return False
-
-
-def _check_description(file: h5py.File, path: Path, dataset: Dataset, entry: ShardEntry) -> None:
-    """Compare what the file says of itself with `dataset.json`: mixed-up names would be learned without a word."""
-    promised = {
-        "split": entry.split,
-        "scheme": dataset.scheme.to_dict(),
-        "attribute_names": list(dataset.attribute_names),
-    }
-    texts = {name: read_text(file, name, path) for name in promised}
-    found = {name: text if name == "split" else parse_json(text) for name, text in texts.items()}
-    for name, value in promised.items():
-        if found[name] != value:
-            raise ShardError(f"{path}: its {name} is {found[name]}, and dataset.json promises {value}")

@@ -1,5 +1,7 @@
-"""HDF5 and MATLAB files from strangers: what they may be made of, checked before memory is taken."""
+"""The guard of HDF5 and MATLAB files: what shards and other projects' files may be made of, before memory is taken."""
 
+import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -9,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from maskkit.errors import ExchangeError, MissingExtraError
+from maskkit.errors import ExchangeError, MaskkitError, MissingExtraError
 
 LARGEST_ROW = 1 << 26  # bytes of one row, and of one chunk
 LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
@@ -17,32 +19,47 @@ LARGEST_MATLAB = 1 << 28
 LARGEST_VARIABLE = 1 << 26
 
 
-def open_hdf5(path: Path) -> h5py.File:
-    """Open an HDF5 file for reading; ExchangeError where it is none."""
+def open_hdf5(path: Path, refusal: type[MaskkitError]) -> h5py.File:
+    """Open an HDF5 file for reading; `refusal`, which names it, where it is none."""
     try:
         return h5py.File(path, "r")
     except (OSError, RuntimeError, ValueError) as error:
-        reason = "no such file" if not path.exists() else "not an HDF5 file that can be read"
-        raise ExchangeError(f"{path}: {reason}") from error
+        number = error.errno if isinstance(error, OSError) else None
+        reason = os.strerror(number) if number else "not an HDF5 file that can be read"
+        raise refusal(f"{path}: {reason}") from error
 
 
-def checked_dataset(file: h5py.File, name: str, *dimensions: int) -> h5py.Dataset:
-    """A data set of numbers that holds its own data and claims no more than the file can hold; else ExchangeError."""
-    path = file.filename
+def own_dataset(file: h5py.File, name: str, path: Path, refusal: type[MaskkitError]) -> h5py.Dataset:
+    """A data set that holds its own data: links and outside storage would let a file read others of this machine."""
+    inside = isinstance(file.get(name, getlink=True), h5py.HardLink) and isinstance(file[name], h5py.Dataset)
+    if not inside or file[name].is_virtual or file[name].external:
+        raise refusal(f"{path}: {name} is missing or does not hold its own data; such files are refused")
+    return file[name]
+
+
+def check_claims(data: h5py.Dataset, name: str, path: Path, refusal: type[MaskkitError], packed: bool = True) -> None:
+    """Refuse a data set that claims more memory than its file could fill, where `packed` says that it is read by rows.
+
+    A row and a chunk have a largest size too, since each is unpacked whole.
+    """
+    item = data.dtype.itemsize
+    ratio, row = (LARGEST_RATIO, data.shape[1:]) if packed else (1, data.shape)
+    largest = max(math.prod(row), math.prod(data.chunks or ())) * item
+    if largest > LARGEST_ROW or math.prod(data.shape) * item > ratio * path.stat().st_size:
+        raise refusal(f"{path}: {name} claims the shape {data.shape}, which this file cannot hold")
+
+
+def checked_numbers(file: h5py.File, name: str, *dimensions: int) -> h5py.Dataset:
+    """A data set of numbers in another project's file, with one of these numbers of axes; else ExchangeError."""
+    path = Path(file.filename)
     try:
-        inside = isinstance(file.get(name, getlink=True), h5py.HardLink) and isinstance(file[name], h5py.Dataset)
-        if not inside or file[name].is_virtual or file[name].external:
-            raise ExchangeError(f"{path}: {name} is missing or does not hold its own data; such files are refused")
-        dataset = file[name]
-        if dataset.dtype.kind not in "fiu" or dataset.ndim not in dimensions:
-            raise ExchangeError(f"{path}: {name} is {dataset.dtype} {dataset.shape}, not numbers of {dimensions} axes")
-        row = int(np.prod(dataset.shape[1:], dtype=object)) * dataset.dtype.itemsize
-        chunk = int(np.prod(dataset.chunks or (1,), dtype=object)) * dataset.dtype.itemsize
-        if max(row, chunk) > LARGEST_ROW or row * dataset.shape[0] > LARGEST_RATIO * Path(path).stat().st_size:
-            raise ExchangeError(f"{path}: {name} claims the shape {dataset.shape}, which this file cannot hold")
+        data = own_dataset(file, name, path, ExchangeError)
+        if data.dtype.kind not in "fiu" or data.ndim not in dimensions:
+            raise ExchangeError(f"{path}: {name} is {data.dtype} {data.shape}, not numbers of {dimensions} axes")
+        check_claims(data, name, path, ExchangeError)
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise ExchangeError(f"{path}: {name} cannot be read ({error})") from error
-    return dataset
+    return data
 
 
 def read_matlab(path: Path, name: str) -> NDArray[Any]:

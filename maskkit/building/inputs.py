@@ -1,0 +1,40 @@
+"""What a build is asked to make rows of: photos by name, with what tables say of them."""
+
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskkit.points.landmarks import Points
+
+FACE_MARK = "#"  # between a photo's id and the number of a face, where a photo may give several rows
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """One photo that a build is asked for: its path below the folder of photos, its attributes {0, 1} and its split.
+
+    `problem` says why it cannot even be tried. `five_points` (5, 2) and `points` (68, 2), in pixels of the photo, are
+    what a table knows of its face.
+    """
+
+    id: str
+    attributes: tuple[int, ...]
+    split: str
+    problem: str = ""
+    five_points: NDArray[np.float64] | None = None
+    points: Points | None = None
+
+
+def printable(one: Input) -> Input:
+    """Escape a name that no table can hold, such as one with a line break or not in UTF-8, and leave its photo out."""
+    if one.id.isprintable():
+        return one
+    escaped = one.id.encode("unicode_escape").decode("ascii")
+    return replace(one, id=escaped, problem="the name holds characters that cannot be printed")
+
+
+def names_outside(name: str) -> bool:
+    """Whether a name from a table would lead out of the folder of photos, whatever lies there."""
+    return PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts

@@ -1,0 +1,82 @@
+"""Photos to point files: the door behind `maskkit landmarks`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from maskkit.detection.cascade import Detector, FaceChoice
+from maskkit.detection.named_files import (
+    FilesResult,
+    Made,
+    OnProgress,
+    Target,
+    chosen_faces,
+    collect_files,
+    numbered,
+    prepare_target,
+    work_through,
+)
+from maskkit.errors import MaskkitError, OutputError
+from maskkit.files.atomic import write_atomically
+from maskkit.photos.images import read_image
+from maskkit.points.point_files import SUFFIXES, points_table, write_points
+
+FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
+TABLE = "landmarks.csv"
+
+
+@dataclass(frozen=True)
+class _Wish:
+    target: Target
+    format: str
+    face: FaceChoice
+    detector: str | Detector
+
+
+def write_landmarks(
+    photos: Iterable[str | Path],
+    out: str | Path,
+    *,
+    format: str = "pts",
+    face: FaceChoice = 1,
+    detector: str | Detector = "auto",
+    workers: int | None = 1,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> FilesResult:
+    """Find the 68 points of the faces in photos and in folders of photos, and write them into the folder `out`.
+
+    `format` is pts or json, a file a face, or csv, one `landmarks.csv` of all. `face` is the number of a face, from 1
+    by falling size, or "all", whose files are numbered. With `workers` above 1 that many processes work at most (None:
+    as many as processors), which import the calling script; the results are the same. A photo that cannot be used is
+    told in `failed` and ends nothing. Raises OutputError where results would replace something.
+    """
+    if format not in FORMATS:
+        raise OutputError(f"there is no format {format!r} of points: take one of {', '.join(FORMATS)}")
+    files, failed = collect_files(map(Path, photos))
+    target = prepare_target(Path(out), files, overwrite)
+    table = target.path(TABLE) if format == "csv" else None  # before the work
+    result = FilesResult(Path(out), failed=failed)
+    all_made = work_through(partial(_find, _Wish(target, format, face, detector)), files, result, workers, on_progress)
+    if table is not None:
+        faces = [one for made in all_made for one in made.faces]
+        text = points_table(dict(zip(result.found, (one.points for one in faces), strict=True)))
+        write_atomically(table, lambda file: file.write(text.encode()))
+    return result
+
+
+def _find(wish: _Wish, named: tuple[Path, str]) -> Made:
+    path, name = named
+    try:
+        faces, notes = chosen_faces(path, read_image(path), wish.detector, wish.face)
+        if wish.format != "csv":
+            for ending, one in numbered(faces, wish.face):
+                write_points(wish.target.path(f"{name}{ending}.{wish.format}"), one.points)
+    except MaskkitError as error:
+        return Made({}, failed=str(error))
+    found = {
+        f"{path}{ending}": {"detector": one.detector, "score": one.score, "box": list(one.box)}
+        for ending, one in numbered(faces, wish.face)
+    }
+    return Made(found, notes, faces=tuple(faces))
