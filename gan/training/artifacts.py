@@ -99,9 +99,10 @@ class Artifacts:
             kept = f"the state is kept in {path}"
         except MaskkitError as failure:
             kept = f"the state could not be kept ({failure})"
+        keys = [key for key, _ in self.progress.settings.fields_by_key() if key.rpartition(".")[2].startswith("lr")]
         return TrainingError(
             f"{error}; {kept}, and the newest checkpoint in {self.run} is from before. "
-            "Start again with smaller learning rates (--set optimiser.lr_d=...) or look at the data"
+            f"Start again with smaller learning rates (--set, {', '.join(keys)}) or look at the data"
         )
 
     def _evaluate(self, validation: Validation) -> dict[str, float | None]:
