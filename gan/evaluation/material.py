@@ -11,6 +11,7 @@ from torch import Tensor
 import maskkit
 from gan.data.rows import Batch, RowsAtSize, one_hot
 from gan.errors import DataError
+from gan.pictures.tiles import check_finite
 from maskkit.points.landmarks import Points
 
 BATCH = 32
@@ -91,9 +92,14 @@ def read_points(rows: list[RowsAtSize], count: int | None = None) -> Points | No
 
 
 def generate(generator: Generates, z: Tensor, c: Tensor, s_idx: Tensor) -> Tensor:
-    """Make images float32 (N, 3, H, W) on the CPU from `z` (N, n_z), `c` (N, n_c) and layouts int64 (N, H, W)."""
+    """Make images float32 (N, 3, H, W) on the CPU from `z` (N, n_z), `c` (N, n_c) and layouts int64 (N, H, W).
+
+    Raises NotFiniteError, for what is measured on them would mean nothing or, as an eigenvalue, end the process.
+    """
     n_s = len(generator.scheme)
-    return in_parts(lambda some: generator(z[some], c[some], one_hot(s_idx[some], n_s)).float(), len(z))
+    images = in_parts(lambda some: generator(z[some], c[some], one_hot(s_idx[some], n_s)).float(), len(z))
+    check_finite(images)
+    return images
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from gan.data.rows import RowsAtSize, rows_identity
 from gan.errors import DataError, RunError
 from gan.evaluation.classifier import Classifier, Kind
 from gan.evaluation.consistency import check_count
-from gan.evaluation.judges import Judge, Judges, weights_sha256
+from gan.evaluation.judges import Judge, Judges, network_sha256
 from gan.evaluation.material import Material, make_material
 from gan.evaluation.report import Report
 from gan.runs.loading import LoadedGenerator, load_generator, load_segmentor
@@ -81,7 +81,7 @@ def prepare(
     if NEED_SEGMENTORS & set(only):
         try:
             segmentors["own"] = load_segmentor(run, str(generator.device))
-            used["own segmentor"] = Judge(segmentors["own"], weights_sha256(segmentors["own"]))
+            used["own segmentor"] = Judge(segmentors["own"], network_sha256(segmentors["own"]))
         except RunError as error:
             report.leave_out("figures by the run's own segmentor", str(error))
         used["independent segmentor"] = judges.segmentor()

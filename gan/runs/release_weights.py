@@ -18,6 +18,7 @@ from gan.runs.loading import LoadedGenerator
 from gan.settings.run_settings import Settings, load_preset
 from gan.systems.scgan import build_critic, build_generator, build_segmentor
 from maskkit.building.celeba import ATTRIBUTES
+from maskkit.files.regular import open_regular
 
 # Layers of ours by the release's names. G joins s, z, c in this order; so does ours.
 _GENERATOR = {
@@ -94,7 +95,8 @@ def _describe(attributes: Sequence[str], scheme: str) -> DataDescription:
 
 def _read(path: Path) -> dict[Any, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:

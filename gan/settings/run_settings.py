@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gan.errors import SettingsError
 from gan.names import PRESETS, Precision, Switch, SystemName
 from maskkit.files.atomic import write_atomically
+from maskkit.files.regular import read_regular_text
 
+LARGEST_FILE = 1 << 20  # bytes
 TailNorm = Literal["last", "every"]
 Joining = Literal["step-by-step", "all-at-once", "reversed-order"]
 SegmentorArchitecture = Literal["paper", "release"]
@@ -190,7 +192,7 @@ def load_settings(path: Path, preset: str = "paper", overrides: Iterable[str] = 
     """Load a TOML file; what it leaves out comes from `preset`. Raises SettingsError naming file and key."""
     values = _preset_values(preset)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(read_regular_text(path, LARGEST_FILE))
     except OSError as error:
         raise SettingsError(f"the settings {path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, and an integer of thousands of digits

@@ -16,6 +16,7 @@ from maskkit.building.versions import tool_versions
 from maskkit.detection import dlib_models
 from maskkit.detection.cascade import steps_of
 from maskkit.errors import BuildError
+from maskkit.files.regular import file_sha256
 from maskkit.masks.regions import load_scheme
 from maskkit.photos.tables import read_point_table
 from maskkit.shards.description import SPLITS, Dataset
@@ -99,7 +100,7 @@ def _prepare(
     if options.landmarks is not None:
         inputs = _with_points(inputs, options.landmarks)
         task = replace(task, detector=("given",))
-        source["landmarks_sha256"] = _file_digest(options.landmarks)
+        source["landmarks_sha256"] = file_sha256(options.landmarks)
     if all(one.problem for one in inputs):
         first = inputs[0]
         raise BuildError(f"{place}: none of {len(inputs):,} photos can be used; {first.id}: {first.problem}")
@@ -116,11 +117,6 @@ def _digest(inputs: list[Input]) -> str:
     rows: list[Any] = [(one.id, one.attributes, one.split, one.problem) for one in inputs]
     rows += [(one.id, one.five_points.tolist()) for one in inputs if one.five_points is not None]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _with_points(inputs: list[Input], path: Path) -> list[Input]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import DetectionError
+from maskkit.files.regular import open_regular
 from maskkit.photos.images import Picture
 
 PACKAGE = "facenet_pytorch"
@@ -77,7 +78,8 @@ def _load() -> tuple[list[Any], Any]:
         networks = []
         for name, file in NETWORKS.items():
             network = getattr(networks_module, name)(pretrained=False)
-            network.load_state_dict(torch.load(folder / "data" / file, weights_only=True))
+            with open_regular(folder / "data" / file) as weights:
+                network.load_state_dict(torch.load(weights, weights_only=True))
             networks.append(network.eval())
     except (ImportError, AttributeError, OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise DetectionError(f"facenet-pytorch in {folder} cannot be used ({error}); {ADVICE}") from error

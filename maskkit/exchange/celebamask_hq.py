@@ -19,6 +19,7 @@ from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Pair, read_tables
 from maskkit.exchange.label_png import encode_png, read_label_map
 from maskkit.exchange.outgoing import Outgoing, SampleTable
 from maskkit.exchange.pairs import find_pairs, load, outside
+from maskkit.files.regular import read_regular_text
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
@@ -86,7 +87,7 @@ def _read_parts(source: Path, photos: Path, labels: Path, scheme: RegionScheme) 
         if named := PART.fullmatch(path.name):
             parts[int(named["face"])][named["part"]] = path
     # A face of an export may be all background; in the data set itself a face without parts is one that is missing.
-    may_be_empty = (source / "samples.csv").is_file()
+    may_be_empty = (source / "samples.csv").exists()
     pairs = []
     for photo in sorted(photos.rglob("*")):
         if photo.suffix.lower() not in SUFFIXES:
@@ -129,9 +130,9 @@ def _with_tables(incoming: Incoming, source: Path) -> Incoming:
                 incoming.pairs[i] = replace(pair, attributes=blank, problem=pair.problem or "no row in samples.csv")
         incoming.attribute_names, incoming.known = tables.attribute_names, tables.with_points()
         return incoming
-    if (source / ATTRIBUTES).is_file():
+    if (source / ATTRIBUTES).exists():
         _add_attributes(incoming, source / ATTRIBUTES)
-    if (source / MAPPING).is_file() and (source / PARTITION).is_file():
+    if (source / MAPPING).exists() and (source / PARTITION).exists():
         splits = _official_splits(source)
         for i, pair in enumerate(incoming.pairs):
             split = splits.get(Path(pair.id).stem, "")
@@ -167,11 +168,11 @@ def _official_splits(source: Path) -> dict[str, str]:
 
 def _rows(path: Path, columns: int) -> list[list[str]]:
     try:
-        if path.stat().st_size > LARGEST_TABLE:
-            raise ExchangeError(f"{path}: {path.stat().st_size:,} bytes are too many for this table")
-        rows = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExchangeError(f"{path} cannot be read ({error})") from error
+        rows = [line.split() for line in read_regular_text(path, LARGEST_TABLE).splitlines() if line.strip()]
+    except OSError as error:
+        raise ExchangeError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ExchangeError(f"{path}: not a text file") from error
     wrong = [number for number, cells in enumerate(rows, 1) if len(cells) != columns]
     if wrong:
         raise ExchangeError(f"{path}, row {wrong[0]}: {len(rows[wrong[0] - 1])} cells, and {columns} are expected")

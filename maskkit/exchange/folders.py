@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from maskkit.errors import OutputError
+from maskkit.errors import ExchangeError, OutputError
 from maskkit.files.atomic import make_folder, refuse_existing, sync_folder
+from maskkit.files.json_text import parse_json
+from maskkit.files.regular import file_sha256, read_regular_text
 from maskkit.shards.description import FILE_NAME
 
 MANIFEST = "export.json"
+CHECKED = ("samples.csv", "landmarks.csv", "scheme.json")  # their SHA-256 stand in it
+LARGEST_MANIFEST = 1 << 24  # bytes
 LONGEST_NAME = 200  # bytes of one part of a path; file systems end at 255, and endings are added
 
 
@@ -44,6 +48,33 @@ def whole_folder(out: Path, overwrite: bool) -> Iterator[Path]:
     finally:
         for left in (partial, replaced):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def check_export(folder: Path) -> None:
+    """Raise ExchangeError where a table of an export is not the one that its `export.json` tells of.
+
+    Where there is none, or one of another program, nothing is promised.
+    """
+    try:
+        content = parse_json(read_regular_text(folder / MANIFEST, LARGEST_MANIFEST))
+        promised = content["sha256"]
+        digests = {name: promised[name] for name in CHECKED if name in promised}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ExchangeError(f"{folder / MANIFEST}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError):
+        return
+    for name, digest in digests.items():
+        try:
+            found = file_sha256(folder / name)
+        except OSError as error:
+            raise ExchangeError(f"{folder / name}: {error.strerror}; {MANIFEST} tells of it") from error
+        if found != digest:
+            raise ExchangeError(
+                f"{folder / name} is not what was exported, by its SHA-256 in {MANIFEST}; take it from a copy, or "
+                f"remove {MANIFEST} to have it read as it is"
+            )
 
 
 def file_names(ids: list[str], source: str) -> list[str]:

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from maskkit.errors import ExchangeError, PointsError
+from maskkit.exchange.folders import check_export
 from maskkit.exchange.outgoing import FOUND
+from maskkit.files.regular import open_regular_text
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme
 from maskkit.photos.images import Picture
@@ -82,8 +84,9 @@ def read_tables(folder: Path) -> Tables | None:
     Raises ExchangeError with the file, the line and the value.
     """
     path = folder / "samples.csv"
-    if not path.is_file():
+    if not path.exists():
         return None
+    check_export(folder)
     lines = table_lines(path)
     number, header = next(lines, (1, []))
     pointed = tuple(header[-len(FOUND) :]) == FOUND
@@ -104,9 +107,7 @@ def read_tables(folder: Path) -> Tables | None:
 def table_lines(path: Path, largest: int = LARGEST_TABLE) -> Iterator[tuple[int, list[str]]]:
     """The lines of a CSV file with their numbers; ExchangeError where it is too large or no text."""
     try:
-        if path.stat().st_size > largest:
-            raise ExchangeError(f"{path}: {path.stat().st_size:,} bytes, and a table has at most {largest:,}")
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_regular_text(path, largest, newline="") as file:
             for cells in (reader := csv.reader(file)):
                 if cells:
                     yield reader.line_num, cells

@@ -44,7 +44,7 @@ def read_label_map(path: Path, scheme: RegionScheme) -> LabelMap:
     Palette and grey pictures hold class numbers; RGB ones the scheme's colours, each pixel exactly one of them. Raises
     ImageError with the file and the value for anything else, before decoding where the header tells that it is large.
     """
-    with opened_picture(path, str(path), ("PNG",)) as image:
+    with opened_picture(path, ("PNG",)) as image:
         mode, array = image.mode, np.asarray(image)
     if mode == "RGB":
         return _from_colors(array, scheme, path)

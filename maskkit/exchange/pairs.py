@@ -21,7 +21,7 @@ def read_label_pngs(source: Path, scheme: str | None, images: str | None, masks:
     the export's `scheme.json`.
     """
     images, masks = images or "images", masks or "masks"
-    if scheme is None and not (source / "scheme.json").is_file():
+    if scheme is None and not (source / "scheme.json").exists():
         raise ExchangeError(f"{source} does not tell what its labels mean: give --scheme, a name or a .json file")
     regions = load_scheme(scheme or (source / "scheme.json").absolute())
     parts = {split: source / split for split in SPLITS if (source / split / masks).is_dir()}

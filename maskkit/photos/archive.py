@@ -13,6 +13,7 @@ from typing import Protocol
 
 from maskkit.errors import BuildError, ImageError
 from maskkit.files.atomic import leads_out
+from maskkit.files.regular import open_regular
 from maskkit.photos.images import SUFFIXES, Picture, decode_image, read_image
 
 LARGEST_MEMBER = 256 << 20  # bytes once unpacked; more than any picture that may be decoded has in a common format
@@ -147,7 +148,7 @@ def _photos_in(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
 def _open_zip(path: Path, stamp: tuple[int, int]) -> zipfile.ZipFile:
     """The zip, opened once per process."""
     try:
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(open_regular(path))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise BuildError(f"{path}: not a zip that can be read ({error})") from error
 

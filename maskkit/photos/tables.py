@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import BuildError
+from maskkit.files.regular import open_regular_text
 from maskkit.points.landmarks import POINT_COUNT, Points, check_points
 
 LARGEST_TABLE = 4 << 30  # bytes; the points of a million photos
@@ -157,9 +158,7 @@ def _counted(path: Path, lines: Lines, promised: int) -> Iterator[tuple[int, str
 def _read_lines(path: Path) -> Lines:
     """The number and the cells of every line that has any."""
     try:
-        if path.stat().st_size > LARGEST_TABLE:
-            raise BuildError(f"{path}: {path.stat().st_size:,} bytes are more than a table of photos has")
-        with path.open(encoding="utf-8-sig", newline="" if _is_csv(path) else None) as file:
+        with open_regular_text(path, LARGEST_TABLE, newline="" if _is_csv(path) else None) as file:
             rows = csv.reader(file) if _is_csv(path) else map(str.split, iter(lambda: file.readline(LARGEST_LINE), ""))
             for number, cells in enumerate(rows, 1):
                 if cells:

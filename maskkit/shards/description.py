@@ -1,5 +1,6 @@
 """`dataset.json`: what a folder of shards promises, checked when it is read."""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -9,13 +10,16 @@ from typing import Any
 from maskkit.errors import ShardError
 from maskkit.files.atomic import leads_out, write_atomically
 from maskkit.files.json_text import parse_json
+from maskkit.files.regular import read_regular_text
 from maskkit.masks.regions import RegionScheme
 
 FORMAT = "maskkit-shards"
 VERSION = 1
 SPLITS = ("train", "val", "test")
 FILE_NAME = "dataset.json"
+DIGEST = "sha256"
 LARGEST_SIZE = 4096  # the side of a photo
+LARGEST_FILE = 1 << 28  # bytes; two million inputs left out
 # Nothing else is opened, so no path can lead out of the folder.
 SHARD_NAME = re.compile(r"(train|val|test)-[0-9]{5}\.h5")
 
@@ -86,6 +90,7 @@ class Dataset:
             "counts": self.all_counts(),
             "shards": [entry.to_dict() for entry in self.shards],
         }
+        content[DIGEST] = _digest(content)
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / FILE_NAME, lambda file: file.write(text.encode()))
 
@@ -94,7 +99,7 @@ def read_dataset(folder: str | Path) -> Dataset:
     """Read and check `dataset.json` of a folder of shards; ShardError names the file and what is wrong."""
     path = Path(folder) / FILE_NAME
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(read_regular_text(path, LARGEST_FILE))
     except FileNotFoundError as error:
         raise ShardError(f"{folder} holds no {FILE_NAME}; a folder made by `maskkit build-celeba` is needed") from error
     except OSError as error:
@@ -105,6 +110,11 @@ def read_dataset(folder: str | Path) -> Dataset:
         raise ShardError(f"{path}: not the description of a {FORMAT} data set")
     if content.get("version") != VERSION:
         raise ShardError(f"{path}: format version {content.get('version')}, and this maskkit reads {VERSION}")
+    if DIGEST in content and content[DIGEST] != _digest(content):  # data sets of old have none
+        raise ShardError(
+            f"{path} is not what was written, by the {DIGEST} in it; take it from a copy, or remove that key to "
+            "have it read as it is"
+        )
     try:
         dataset = Dataset(
             scheme=RegionScheme.from_dict(content["scheme"], str(path)),
@@ -135,6 +145,12 @@ def read_finished(folder: str | Path) -> Dataset:
     if not dataset.complete:
         raise ShardError(f"{folder} is not complete: its build was stopped; run the same build again to finish it")
     return dataset
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """The SHA-256 of everything else in `dataset.json`, whatever its spaces and order."""
+    others = {key: value for key, value in content.items() if key != DIGEST}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def _entry(item: dict[str, Any]) -> ShardEntry:

@@ -1,5 +1,7 @@
 """HDF5 and MATLAB files from strangers: what they may be made of, checked before memory is taken."""
 
+import errno
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import ExchangeError, MissingExtraError
+from maskkit.files.regular import open_regular
 
 LARGEST_ROW = 1 << 26  # bytes of one row, and of one chunk
 LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
@@ -20,10 +23,24 @@ LARGEST_VARIABLE = 1 << 26
 def open_hdf5(path: Path) -> h5py.File:
     """Open an HDF5 file for reading; ExchangeError where it is none."""
     try:
-        return h5py.File(path, "r")
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = "no such file" if not path.exists() else "not an HDF5 file that can be read"
-        raise ExchangeError(f"{path}: {reason}") from error
+        return open_file(path)
+    except FileNotFoundError as error:
+        raise ExchangeError(f"{path}: no such file") from error
+    except OSError as error:
+        raise ExchangeError(f"{path}: {error.strerror or 'not an HDF5 file that can be read'}") from error
+
+
+def open_file(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading, or raise OSError, with an errno where it is no regular file or not to be had."""
+    with open_regular(path) as file:  # HDF5 would wait for a pipe; it opens by name, so that is what is compared
+        try:
+            opened = h5py.File(path, "r")
+        except (OSError, RuntimeError, ValueError) as error:
+            raise OSError("not an HDF5 file that can be read") from error
+        if not os.path.sameopenfile(opened.id.get_vfd_handle(), file.fileno()):
+            opened.close()
+            raise OSError(errno.ESTALE, "replaced while it was opened")
+    return opened
 
 
 def checked_dataset(file: h5py.File, name: str, *dimensions: int) -> h5py.Dataset:
@@ -53,7 +70,8 @@ def read_matlab(path: Path, name: str) -> NDArray[Any]:
         raise MissingExtraError("scipy", "exchange", "reading MATLAB files") from error
     _check_matlab(path)
     try:
-        value = loadmat(path, variable_names=[name]).get(name)
+        with open_regular(path) as file:
+            value = loadmat(file, variable_names=[name]).get(name)
     except Exception as error:  # scipy's parser raises whatever its input leads it into
         raise ExchangeError(f"{path}: not a MATLAB 5 file that can be read ({error})") from error
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
@@ -67,7 +85,7 @@ def _check_matlab(path: Path) -> None:
         size = path.stat().st_size
         if size > LARGEST_MATLAB:
             raise ExchangeError(f"{path}: {size:,} bytes, and at most {LARGEST_MATLAB:,} are read")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
             if order is None:
                 raise ExchangeError(f"{path}: not a MATLAB 5 file (save it with -v7, not -v7.3)")

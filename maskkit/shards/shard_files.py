@@ -24,7 +24,9 @@ from maskkit.masks.regions import RegionScheme
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import POINT_COUNT, Points
 from maskkit.shards.attribute_text import read_text
+from maskkit.shards.checksums import check_lone_shard, check_shard
 from maskkit.shards.description import FORMAT, SPLITS, VERSION, Dataset, ShardEntry, read_finished
+from maskkit.shards.foreign_files import open_file
 
 GZIP_LEVEL = 4
 FOUND = ("landmarks", "detector", "score", "box")  # all of them, or none
@@ -101,7 +103,7 @@ def _fill_file(file: h5py.File, rows: list[Row], dataset: Dataset, detectors: tu
 
 
 class Shard:
-    """One open shard file, its structure checked, and its size and rows against `dataset.json` if given.
+    """One open shard file, its structure checked, and its size, SHA-256 and rows against `dataset.json` if given.
 
     Raises ShardError that names the file. To be closed, or used in a `with` statement.
     """
@@ -109,9 +111,11 @@ class Shard:
     def __init__(self, path: Path, dataset: Dataset | None = None, entry: ShardEntry | None = None) -> None:
         self.path, self._descriptor = path, -1
         try:
-            if entry is not None and path.stat().st_size != entry.bytes:
-                raise ShardError(f"{path}: {path.stat().st_size:,} bytes, and dataset.json promises {entry.bytes:,}")
-            self._file = h5py.File(path, "r")
+            if entry is not None:
+                check_shard(path, entry)
+            else:
+                check_lone_shard(path)
+            self._file = open_file(path)
         except OSError as error:
             raise ShardError(f"{path}: {error.strerror or 'not an HDF5 file that can be read'}") from error
         try:
