@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskkit.detection.dlib_models import to_search
 from maskkit.errors import DetectionError
 from maskkit.files.regular import open_regular
 from maskkit.photos.images import Picture
@@ -45,6 +46,7 @@ def find_five_points(image: Picture, smallest: int = SMALLEST_FACE) -> list[tupl
     if min(image.shape[:2]) < smallest:
         return []
     networks, detect_face = _load()
+    image, shrunk = to_search(image)
     smallest = max(smallest, round(SMALLEST_SHARE * min(image.shape[:2])))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -59,7 +61,11 @@ def find_five_points(image: Picture, smallest: int = SMALLEST_FACE) -> list[tupl
         return []
     finally:
         torch.set_num_threads(threads)
-    found = [(np.asarray(five, dtype=np.float64), float(box[4])) for box, five in zip(boxes[0], points[0], strict=True)]
+    found = [
+        ((np.asarray(five, dtype=np.float64) + 0.5) * shrunk - 0.5 if shrunk > 1 else np.asarray(five, np.float64),
+         float(box[4]))
+        for box, five in zip(boxes[0], points[0], strict=True)
+    ]  # fmt: skip
     return sorted(found, key=lambda face: face[1], reverse=True)
 
 
