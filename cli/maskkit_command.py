@@ -18,11 +18,12 @@ from cli.maskkit_exchange import export_command, import_command
 from cli.maskkit_inspect import inspect
 from cli.maskkit_morph import morph
 from cli.maskkit_options import as_json, face_option, overwrite_option, scheme_option
-from cli.shared import EXIT_FAILED, Advance, print_json, progress, run, say_error
+from cli.shared import EXIT_FAILED, Advance, print_json, progress, run, say, say_error
 from maskkit.detection.cascade import FREE_DETECTORS, FaceChoice, choose
 from maskkit.doctor import examine
 from maskkit.errors import MaskkitError, OutputError
 from maskkit.files.atomic import leads_out, make_folder, refuse_existing, write_atomically
+from maskkit.files.walking import files_below
 from maskkit.masks.raster import LabelMap
 from maskkit.photos.images import SUFFIXES as IMAGE_SUFFIXES
 from maskkit.photos.images import Picture
@@ -195,7 +196,7 @@ def _report(as_json: bool, result: dict[str, Any], text: str) -> None:
     if as_json:
         print_json(result)
     else:
-        click.echo(text)
+        say(text)
 
 
 def _finish(as_json: bool, out: Path, found: dict[str, Any], failed: dict[str, str], what: str) -> int:
@@ -213,7 +214,7 @@ def _photos(paths: Iterable[Path], failed: dict[str, str]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths:
-        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+        below = files_below(path, IMAGE_SUFFIXES) if path.is_dir() else []
         if path.is_dir() and not below:
             raise OutputError(f"{path}: there are no pictures in this folder")
         for file in below:
@@ -221,6 +222,8 @@ def _photos(paths: Iterable[Path], failed: dict[str, str]) -> list[Path]:
                 failed[str(file)] = f"{file}: a symbolic link that leads out of {path}; name it itself to have it read"
             elif not file.exists():
                 failed[str(file)] = f"{file}: a symbolic link that leads nowhere"
+            elif not file.name.isprintable():
+                failed[str(file)] = f"{file}: the name holds characters that cannot be printed; rename it"
         files += [file for file in below if str(file) not in failed] if path.is_dir() else [path]
     taken: dict[str, Path] = {}
     for path in dict.fromkeys(files):
@@ -250,9 +253,12 @@ class Results:
     def target(self, name: str) -> Path:
         """The path of one result; OutputError where something is in the way."""
         path = self.out / name
-        if path.resolve() in self.inputs:
-            raise OutputError(f"{path} is one of the inputs and is not replaced; take another folder")
-        refuse_existing(path, self.overwrite)
+        try:
+            if path.resolve() in self.inputs:
+                raise OutputError(f"{path} is one of the inputs and is not replaced; take another folder")
+            refuse_existing(path, self.overwrite)
+        except OSError as error:  # such as a name that the file system finds too long
+            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
         return path
 
 

@@ -10,10 +10,10 @@ from rich.text import Text
 
 import maskkit
 from cli.shared import print_json, progress
+from maskkit.files.plain_text import plain
 from maskkit.report.doubtful import RULES
 from maskkit.report.histogram import Histogram
 from maskkit.report.page import check_report
-from maskkit.report.sections import plain
 from maskkit.report.statistics import POSE_RANGES
 
 PLAIN_WIDTH = 160  # of tables where standard output is no terminal

@@ -20,6 +20,7 @@ from maskkit.exchange.label_png import encode_png, read_label_map
 from maskkit.exchange.outgoing import Outgoing, SampleTable
 from maskkit.exchange.pairs import find_pairs, load, outside
 from maskkit.files.regular import read_regular_text
+from maskkit.files.walking import files_below
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
@@ -41,6 +42,7 @@ def write(outgoing: Outgoing, folder: Path) -> None:
 
     Faces are numbered through all splits; `samples.csv` tells each one's id and split.
     """
+    names = _column_names(outgoing.attribute_names)
     (folder / IMAGES).mkdir()
     face, lines = 0, []
     with SampleTable(folder, outgoing) as table:
@@ -56,8 +58,18 @@ def write(outgoing: Outgoing, folder: Path) -> None:
                 lines.append(f"{face}.jpg " + " ".join("1" if one else "-1" for one in sample.attributes))
                 table.add(sample, str(face))
                 face += 1
-    text = "\n".join([str(face), " ".join(outgoing.attribute_names), *lines]) + "\n"
+    text = "\n".join([str(face), " ".join(names), *lines]) + "\n"
     (folder / ATTRIBUTES).write_text(text, encoding="utf-8")
+
+
+def _column_names(names: tuple[str, ...]) -> list[str]:
+    """Names for a table whose columns are divided by spaces; ExchangeError where two would be one."""
+    columns = ["_".join(name.split()) or "_" for name in names]
+    for i, column in enumerate(columns):
+        if column in columns[:i]:
+            other = names[columns.index(column)]
+            raise ExchangeError(f"the attributes {other!r} and {names[i]!r} would have the same name in {ATTRIBUTES}")
+    return columns
 
 
 def read(source: Path, scheme: str | None, images: str | None, masks: str | None) -> Incoming:
@@ -83,18 +95,21 @@ def read(source: Path, scheme: str | None, images: str | None, masks: str | None
 
 def _read_parts(source: Path, photos: Path, labels: Path, scheme: RegionScheme) -> Incoming:
     parts: dict[int, dict[str, Path]] = defaultdict(dict)
+    twice: dict[int, str] = {}
     for path in sorted(labels.glob("*/*.png")):
         if named := PART.fullmatch(path.name):
-            parts[int(named["face"])][named["part"]] = path
+            face, part = int(named["face"]), named["part"]
+            if part in parts[face]:
+                twice[face] = f"two pictures of its part {part}"
+            parts[face][part] = path
     # A face of an export may be all background; in the data set itself a face without parts is one that is missing.
     may_be_empty = (source / "samples.csv").exists()
     pairs = []
-    for photo in sorted(photos.rglob("*")):
-        if photo.suffix.lower() not in SUFFIXES:
-            continue
+    for photo in files_below(photos, SUFFIXES):
         name = photo.relative_to(photos).as_posix()
         found = parts.pop(int(photo.stem), {}) if re.fullmatch(r"[0-9]{1,9}", photo.stem) else {}
         problem = "" if found or may_be_empty else "no part of this face"
+        problem = problem or (twice.get(int(photo.stem), "") if found else "")
         strange = [part for part in found if part not in scheme.names]
         if strange:
             problem = f"the part {strange[0]} is no class of {scheme.name}"
@@ -176,4 +191,9 @@ def _rows(path: Path, columns: int) -> list[list[str]]:
     wrong = [number for number, cells in enumerate(rows, 1) if len(cells) != columns]
     if wrong:
         raise ExchangeError(f"{path}, row {wrong[0]}: {len(rows[wrong[0] - 1])} cells, and {columns} are expected")
+    seen: set[str] = set()
+    for number, cells in enumerate(rows, 1):
+        if cells[0] in seen:
+            raise ExchangeError(f"{path}, row {number}: {cells[0]} has a row already")
+        seen.add(cells[0])
     return rows

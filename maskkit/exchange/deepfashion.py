@@ -44,6 +44,8 @@ def _describe(source: Path, file: h5py.File, brightness: str) -> Incoming:
     labels = checked_dataset(file, "b_", 4)
     count, channels, width, height = pictures.shape
     mean = _mean(file, (channels, width, height))
+    if 0 in pictures.shape:
+        raise ExchangeError(f"{file.filename}: ih is {pictures.shape}, and holds no picture")
     if channels != 3 or labels.shape != (count, 1, width, height):
         raise ExchangeError(f"{file.filename}: ih is {pictures.shape} and b_ is {labels.shape}, not of one set")
     colors = read_matlab(source / "language_original.mat", "color_").ravel()

@@ -1,5 +1,6 @@
 """A folder of results that is whole or not there, and names from data sets that may become file names."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -80,15 +81,24 @@ def check_export(folder: Path) -> None:
 def file_names(ids: list[str], source: str) -> list[str]:
     """A name without ending for the files of each row: its id's, or all the whole ids where two share a name.
 
-    Raises OutputError for an id that would lead out of the folder or that no file system takes.
+    A part that no file system takes is cut, and ends in a digest of the whole. Raises OutputError for an id that would
+    lead out of the folder.
     """
     for one in ids:
         path = PurePosixPath(one)
-        fits = all(part != ".." and len(part.encode()) <= LONGEST_NAME for part in path.parts)
-        if not path.parts or path.is_absolute() or not fits or "\\" in one or not one.isprintable():
+        if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in one or not one.isprintable():
             raise OutputError(f"{source}: the id {one[:80]!r} cannot be a file's name, so this row cannot be exported")
     stems = [str(PurePosixPath(one).with_suffix("")) for one in ids]
     names = stems if len(set(stems)) == len(stems) else [str(PurePosixPath(one)) for one in ids]
+    names = [str(PurePosixPath(*map(_fitting, PurePosixPath(name).parts))) for name in names]
     if len(set(names)) < len(names):
         raise OutputError(f"{source}: two rows have the same id; `maskkit verify` tells which")
     return names
+
+
+def _fitting(part: str) -> str:
+    content = part.encode()
+    if len(content) <= LONGEST_NAME:
+        return part
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    return f"{content[: LONGEST_NAME - 17].decode(errors='ignore')}-{digest}"

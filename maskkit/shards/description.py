@@ -19,6 +19,7 @@ SPLITS = ("train", "val", "test")
 FILE_NAME = "dataset.json"
 DIGEST = "sha256"
 LARGEST_SIZE = 4096  # the side of a photo
+MOST_ATTRIBUTES, LONGEST_NAME = 10_000, 1000
 LARGEST_FILE = 1 << 28  # bytes; two million inputs left out
 # Nothing else is opened, so no path can lead out of the folder.
 SHARD_NAME = re.compile(r"(train|val|test)-[0-9]{5}\.h5")
@@ -119,7 +120,7 @@ def read_dataset(folder: str | Path) -> Dataset:
         dataset = Dataset(
             scheme=RegionScheme.from_dict(content["scheme"], str(path)),
             size=_whole(content["image_size"], 1, LARGEST_SIZE),
-            attribute_names=tuple(map(str, content["attribute_names"])),
+            attribute_names=_names(content["attribute_names"]),
             source=dict(content["source"]),
             options=dict(content["options"]),
             versions=dict(content["versions"]),
@@ -145,6 +146,15 @@ def read_finished(folder: str | Path) -> Dataset:
     if not dataset.complete:
         raise ShardError(f"{folder} is not complete: its build was stopped; run the same build again to finish it")
     return dataset
+
+
+def _names(values: list[Any]) -> tuple[str, ...]:
+    if len(values) > MOST_ATTRIBUTES:
+        raise ValueError(f"{len(values):,} attributes are more than the {MOST_ATTRIBUTES:,} allowed")
+    names = tuple(map(str, values))
+    if longest := [name for name in names if len(name) > LONGEST_NAME]:
+        raise ValueError(f"the attribute {longest[0][:40]!r}... has a name of {len(longest[0]):,} characters")
+    return names
 
 
 def _digest(content: dict[str, Any]) -> str:

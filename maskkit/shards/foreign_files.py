@@ -1,6 +1,7 @@
 """HDF5 and MATLAB files from strangers: what they may be made of, checked before memory is taken."""
 
 import errno
+import math
 import os
 import struct
 import zlib
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from maskkit.errors import ExchangeError, MissingExtraError
 from maskkit.files.regular import open_regular
 
-LARGEST_ROW = 1 << 26  # bytes of one row, and of one chunk
+LARGEST_ROW = 1 << 26  # bytes of one row, and of the chunks that it lies in
 LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
 LARGEST_MATLAB = 1 << 28
 LARGEST_VARIABLE = 1 << 26
@@ -23,18 +24,22 @@ LARGEST_VARIABLE = 1 << 26
 def open_hdf5(path: Path) -> h5py.File:
     """Open an HDF5 file for reading; ExchangeError where it is none."""
     try:
-        return open_file(path)
+        # Rows that lie together in a chunk are read one after another, and it must not be unpacked for each.
+        return open_file(path, keep=LARGEST_ROW)
     except FileNotFoundError as error:
         raise ExchangeError(f"{path}: no such file") from error
     except OSError as error:
         raise ExchangeError(f"{path}: {error.strerror or 'not an HDF5 file that can be read'}") from error
 
 
-def open_file(path: Path) -> h5py.File:
-    """Open an HDF5 file for reading, or raise OSError, with an errno where it is no regular file or not to be had."""
+def open_file(path: Path, keep: int = 1 << 20) -> h5py.File:
+    """Open an HDF5 file for reading, or raise OSError, with an errno where it is no regular file or not to be had.
+
+    HDF5 will `keep` so many bytes of each data set unpacked.
+    """
     with open_regular(path) as file:  # HDF5 would wait for a pipe; it opens by name, so that is what is compared
         try:
-            opened = h5py.File(path, "r")
+            opened = h5py.File(path, "r", rdcc_nbytes=keep)
         except (OSError, RuntimeError, ValueError) as error:
             raise OSError("not an HDF5 file that can be read") from error
         if not os.path.sameopenfile(opened.id.get_vfd_handle(), file.fileno()):
@@ -54,12 +59,18 @@ def checked_dataset(file: h5py.File, name: str, *dimensions: int) -> h5py.Datase
         if dataset.dtype.kind not in "fiu" or dataset.ndim not in dimensions:
             raise ExchangeError(f"{path}: {name} is {dataset.dtype} {dataset.shape}, not numbers of {dimensions} axes")
         row = int(np.prod(dataset.shape[1:], dtype=object)) * dataset.dtype.itemsize
-        chunk = int(np.prod(dataset.chunks or (1,), dtype=object)) * dataset.dtype.itemsize
+        chunk = unpacked_for_row(dataset) if dataset.chunks else 0
         if max(row, chunk) > LARGEST_ROW or row * dataset.shape[0] > LARGEST_RATIO * Path(path).stat().st_size:
             raise ExchangeError(f"{path}: {name} claims the shape {dataset.shape}, which this file cannot hold")
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise ExchangeError(f"{path}: {name} cannot be read ({error})") from error
     return dataset
+
+
+def unpacked_for_row(data: h5py.Dataset) -> int:
+    """The bytes of all chunks that hold a part of one row."""
+    across = zip(data.shape[1:], data.chunks[1:], strict=True)
+    return int(math.prod([*data.chunks, *(-(-side // chunk) for side, chunk in across)]) * data.dtype.itemsize)
 
 
 def read_matlab(path: Path, name: str) -> NDArray[Any]:

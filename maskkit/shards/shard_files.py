@@ -26,13 +26,14 @@ from maskkit.points.landmarks import POINT_COUNT, Points
 from maskkit.shards.attribute_text import read_text
 from maskkit.shards.checksums import check_lone_shard, check_shard
 from maskkit.shards.description import FORMAT, SPLITS, VERSION, Dataset, ShardEntry, read_finished
-from maskkit.shards.foreign_files import open_file
+from maskkit.shards.foreign_files import open_file, unpacked_for_row
 
 GZIP_LEVEL = 4
 FOUND = ("landmarks", "detector", "score", "box")  # all of them, or none
 ROWS_AT_ONCE = 64
 READ_ERRORS = (OSError, RuntimeError, ValueError, IndexError, EOFError, zlib.error)
 LARGEST_ROW = 1 << 26  # bytes of a picture, or of a column
+MOST_TIMES, CACHE = 8, 1 << 20  # of a row may be unpacked for it; bytes that HDF5 keeps unpacked
 LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
 FIRST_STEPS = 3  # always named; the names of later steps are there from the first row on that needs one
 
@@ -344,6 +345,12 @@ def _check_storage(data: h5py.Dataset, name: str, path: Path) -> None:
     claims = (math.prod(data.shape) * item > ratio * path.stat().st_size, math.prod(row) * item > LARGEST_ROW)
     if any(claims) or math.prod(data.chunks or ()) * item > LARGEST_ROW:
         raise ShardError(f"{path}: {name} claims the shape {data.shape}, which this file cannot hold")
+    unpacked = unpacked_for_row(data) if name in ("image", "mask") and data.chunks else 0
+    if unpacked > max(MOST_TIMES * math.prod(row) * item, CACHE):
+        raise ShardError(
+            f"{path}: {name} lies in chunks of {data.chunks}, and {unpacked:,} bytes would be unpacked for each row; "
+            "store it a row a chunk"
+        )
 
 
 def _says_format(file: h5py.File, path: Path) -> bool:
