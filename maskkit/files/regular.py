@@ -12,6 +12,7 @@ _KINDS = {
     stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip
 # Without O_NONBLOCK the open itself would wait for a pipe's writer; a terminal must not become this process's own.
+_PART = 1 << 20
 _FLAGS = ("O_RDONLY", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
 
 
@@ -43,10 +44,12 @@ def read_regular(path: str | Path, largest: int | None = None) -> bytes:
     with open_regular(path) as file:
         if largest is None:
             return file.read()
-        content = file.read(largest + 1)  # counted while reading: a size told before need not hold
-    if len(content) > largest:
-        raise OSError(errno.EFBIG, f"more than the {largest:,} bytes that are read of such a file", str(path))
-    return content
+        content = bytearray()
+        while part := file.read(_PART):  # counted on the way: a size told before need not hold
+            content += part
+            if len(content) > largest:
+                raise OSError(errno.EFBIG, f"more than the {largest:,} bytes that are read of such a file", str(path))
+    return bytes(content)
 
 
 def read_regular_text(path: str | Path, largest: int) -> str:
