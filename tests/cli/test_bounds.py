@@ -28,10 +28,10 @@ ESCAPE = "\x1b]0;mine\x07\x1b[31m"
 
 @pytest.fixture
 def little_memory() -> Iterator[None]:
-    """An address space of 200 MB more than there is."""
+    """An address space of 400 MB more than there is."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (200 << 20), before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (400 << 20), before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
 
@@ -39,7 +39,7 @@ def little_memory() -> Iterator[None]:
 def test_a_zip_that_packs_more_than_it_says(tmp_path: Path, little_memory: None) -> None:
     path = tmp_path / "photos.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("bomb.png", "w") as member:
-        for _ in range(150):
+        for _ in range(300):
             member.write(bytes(2 << 20))
     content = bytearray(path.read_bytes())
     place = content.rindex(b"PK\x01\x02")
