@@ -34,7 +34,7 @@ def main() -> int:
                 continue
             for damage in DAMAGES:
                 rng = Random(f"{options.seed} {kind.name} {damage}")
-                counts = Counter(try_damage(kind, Path(place), damage, rng) for _ in range(options.places))
+                counts = Counter(try_damage(kind, Path(place), damage, rng, options.places))
                 silent += counts["SILENT"]
                 print(f"{kind.name:34}{damage:8}" + "".join(f"{counts[one]:11}" for one in OUTCOMES), flush=True)
     return 1 if silent else 0

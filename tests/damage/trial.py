@@ -26,26 +26,35 @@ def damaged(data: bytes, damage: str, rng: Random) -> bytes:
     return bytes(content)
 
 
-def try_damage(kind: Kind, folder: Path, damage: str, rng: Random) -> str:
-    """Damage the file, use it, put it right again; give one of OUTCOMES.
+def try_damage(kind: Kind, folder: Path, damage: str, rng: Random, places: int) -> list[str]:
+    """Damage the file at so many places, use it each time, and put it right again; give what came of each, of OUTCOMES.
 
     A file that an older one stood in for is mended only where the damaged one is named.
     """
     path = folder / kind.file
     whole, before = path.read_bytes(), kind.use(folder)
-    said: list[str] = []
+    outcomes = []
+    try:
+        for _ in range(places):
+            path.write_bytes(damaged(whole, damage, rng))
+            outcomes.append(_outcome(kind, folder, before))
+    finally:
+        path.write_bytes(whole)
+    return outcomes
+
+
+def _outcome(kind: Kind, folder: Path, before: object) -> str:
+    name, said = Path(kind.file).name, list[str]()
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger().addHandler(handler)
     try:
-        path.write_bytes(damaged(whole, damage, rng))
         found = kind.use(folder)
     except MaskkitError as error:
-        return "refused" if path.name in str(error) else "SILENT"
+        return "refused" if name in str(error) else "SILENT"
     finally:
         logging.getLogger().removeHandler(handler)
-        path.write_bytes(whole)
-    if any(path.name in line for line in said):
+    if any(name in line for line in said):
         return "mended"
     if found == before:
         return "no effect"
