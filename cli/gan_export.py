@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.gan_options import OUTPUT, OVERWRITE, RUN, split_names
-from cli.options import as_json
-from cli.shared import print_json
+from cli.shared import as_json, print_json, say
 
 if TYPE_CHECKING:
     from gan.runs.export import Export
@@ -70,4 +69,4 @@ def _report(result: "Export", as_json: bool) -> None:
         )
         return
     agreement = "" if result.difference is None else f", within {result.difference:.1e} of torch's images"
-    click.echo(f"{result.path}: {result.parameters:,} parameters, {result.size:,} bytes{agreement}", err=True)
+    say(f"{result.path}: {result.parameters:,} parameters, {result.size:,} bytes{agreement}", err=True)

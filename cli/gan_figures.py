@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.gan_options import DEVICE, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
-from cli.options import as_json
-from cli.shared import print_json
+from cli.shared import as_json, print_json, say
 
 if TYPE_CHECKING:
     from gan.figures.label_panels import LatentPer
@@ -196,4 +195,4 @@ def _report(output: Path, picture: "Picture", as_json: bool, **more: object) -> 
     if as_json:
         print_json({"output": str(output), "width": width, "height": height, **more})
     else:
-        click.echo(f"{output}: {width} x {height} pixels", err=True)
+        say(f"{output}: {width} x {height} pixels", err=True)

@@ -14,8 +14,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.gan_options import DEVICE
-from cli.options import as_json
-from cli.shared import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, Advance, Terminated, print_json, progress
+from cli.shared import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    Advance,
+    Terminated,
+    as_json,
+    print_json,
+    progress,
+    say,
+)
 from gan.names import PRECISIONS
 from gan.systems import SYSTEMS, preset_names
 
@@ -122,17 +131,17 @@ def _show_result(result: "FitResult", shards: Path, as_json: bool, seconds: floa
             }
         )
     if result.checkpoint:
-        click.echo(f"{result.checkpoint} after {result.step} steps; pictures in {result.run / 'samples'}", err=True)
+        say(f"{result.checkpoint} after {result.step} steps; pictures in {result.run / 'samples'}", err=True)
     if result.stopped:
         rest = ["gan", "fit", str(shards), "--out", str(result.run), "--resume", "--steps", str(result.last_step)]
-        click.echo(f"stopped; go on with: {shlex.join(rest)}", err=True)
+        say(f"stopped; go on with: {shlex.join(rest)}", err=True)
 
 
 def _show_dry_run(found: "DryRun", as_json: bool) -> None:
     if as_json:
         print_json(found.to_dict())
     else:
-        click.echo(found.to_text())
+        say(found.to_text())
 
 
 @contextmanager
@@ -150,7 +159,7 @@ def stop_on_signal() -> Iterator[list[int]]:
         received.append(number)
         first_time = time.monotonic()
         if first_process():
-            click.echo("finishing the step and saving a checkpoint; once more to stop at once", err=True)
+            say("finishing the step and saving a checkpoint; once more to stop at once", err=True)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

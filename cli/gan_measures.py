@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.gan_options import DEVICE, OVERWRITE, RUN, SEED, split_names
-from cli.options import as_json
-from cli.shared import Advance, print_json, progress
+from cli.shared import Advance, as_json, print_json, progress, say
 from gan.names import MEASURES
 from maskkit.files.atomic import refuse_existing
+from maskkit.files.plain_text import for_terminal, plain
 
 if TYPE_CHECKING:
     from gan.evaluation.report import Figure, Report
@@ -63,11 +63,11 @@ def evaluate(
     if as_json:
         print_json(report.to_dict())
     elif latex:
-        click.echo(report.to_latex(run_folder.resolve().name))
+        say(report.to_latex(run_folder.resolve().name))
     else:
         _print_table(report)
     seconds = ", ".join(f"{part} {spent:.1f} s" for part, spent in report.seconds.items())
-    click.echo(seconds, err=True)
+    say(seconds, err=True)
     if output is not None:
         report.write(output)  # last, so that nothing is lost where it cannot be written
 
@@ -100,12 +100,12 @@ def _print_table(report: "Report") -> None:
         if part not in (None, figure.key.split("/")[0]):
             table.add_section()
         part = figure.key.split("/")[0]
-        table.add_row(figure.key, f"{figure.value:.4f}", str(figure.count), _explained(figure))
+        table.add_row(plain(figure.key), f"{figure.value:.4f}", str(figure.count), for_terminal(_explained(figure)))
     console.print(table)
     for name, judge in about["judges"].items():
         console.print(f"{name}: SHA-256 {judge['sha256']}", soft_wrap=True, highlight=False)
     for key, reason in report.left_out.items():
-        console.print(f"left out: {key}: {reason}", soft_wrap=True, highlight=False)
+        console.print(for_terminal(f"left out: {key}: {reason}"), soft_wrap=True, highlight=False)
 
 
 def _explained(figure: "Figure") -> str:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.gan_options import DEVICE, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
-from cli.options import as_json
-from cli.shared import print_json, progress
+from cli.shared import as_json, print_json, progress, say
 
 if TYPE_CHECKING:
     from gan.pictures.latents import LatentPath
@@ -62,7 +61,7 @@ def sample(
     if as_json:
         print_json({"output": str(output), "width": picture.shape[1], "height": picture.shape[0]})
     else:
-        click.echo(f"{output}: {picture.shape[1]} x {picture.shape[0]} pixels", err=True)
+        say(f"{output}: {picture.shape[1]} x {picture.shape[0]} pixels", err=True)
 
 
 @click.command()
@@ -129,4 +128,4 @@ def render(
     if as_json:
         print_json({"output": str(output), "frames": frames, "fps": fps, "rows": rows})
     else:
-        click.echo(f"{output}: {frames} frames", err=True)
+        say(f"{output}: {frames} frames", err=True)

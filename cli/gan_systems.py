@@ -4,8 +4,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.options import as_json
-from cli.shared import print_json
+from cli.shared import as_json, print_json
 
 INPUTS = {"z": "z (latent)", "c": "c (attributes)", "s": "s (layout)", "x": "x (picture)"}
 PLAIN_WIDTH = 140  # of the table where standard output is no terminal

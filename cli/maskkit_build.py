@@ -9,8 +9,7 @@ import click
 
 import maskkit
 from cli.maskkit_options import face_option, scheme_option
-from cli.options import as_json
-from cli.shared import EXIT_FAILED, print_json, progress
+from cli.shared import EXIT_FAILED, as_json, print_json, progress, say, say_error
 from maskkit.building.celeba import ATTRIBUTES, SPLIT_RULES
 from maskkit.building.engines import ENGINES
 from maskkit.detection.cascade import DETECTORS, FREE_DETECTORS
@@ -151,14 +150,14 @@ def _sentence(plan: maskkit.BuildPlan) -> str:
 
 
 def _announce(plan: maskkit.BuildPlan) -> None:
-    click.echo(_sentence(plan), err=True)
+    say(_sentence(plan), err=True)
 
 
 def _tell_plan(plan: maskkit.BuildPlan, as_json: bool) -> int:
     if as_json:
         print_json(asdict(plan))
     else:
-        click.echo(_sentence(plan))
+        say(_sentence(plan))
     return 0
 
 
@@ -168,12 +167,12 @@ def _tell_result(result: maskkit.BuildResult, max_skipped: float, as_json: bool)
     else:
         reasons = "".join(f"\n  left out, {reason}: {count}" for reason, count in result.reasons.items())
         steps = ", ".join(f"{step} {count}" for step, count in result.detectors.items())
-        click.echo(
+        say(
             f"{result.kept:,} rows in {result.out} ({result.splits}); found by {steps}{reasons}\n"
             f"look at {result.out / 'preview.png'}; every photo is listed in {result.out / 'ledger.csv'}"
         )
     if result.too_many_skipped:
         share = result.skipped / (result.kept + result.skipped)
-        click.echo(f"error: {share:.1%} of the photos were left out, more than --max-skipped {max_skipped}", err=True)
+        say_error(f"{share:.1%} of the photos were left out, more than --max-skipped {max_skipped}")
         return EXIT_FAILED
     return 0

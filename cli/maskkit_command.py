@@ -14,8 +14,7 @@ from cli.maskkit_exchange import export_command, import_command
 from cli.maskkit_inspect import inspect
 from cli.maskkit_morph import morph
 from cli.maskkit_photos import landmarks, segment
-from cli.options import as_json
-from cli.shared import print_json, progress, run
+from cli.shared import as_json, print_json, progress, run, say
 from maskkit.doctor import examine
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -48,7 +47,7 @@ def verify(shards: Path, as_json: bool) -> int:
         print_json(asdict(result))
     else:
         counts = f"{result.rows:,} rows in {result.shards} shards, {result.skipped} inputs left out"
-        click.echo(f"{shards} is sound: {counts}")
+        say(f"{shards} is sound: {counts}")
     return 0
 
 

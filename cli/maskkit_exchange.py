@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 import maskkit
-from cli.options import as_json
-from cli.shared import EXIT_FAILED, print_json, progress
+from cli.shared import EXIT_FAILED, as_json, print_json, progress, say, say_error, say_note
 from maskkit.exchange import EXPORT_FORMATS, IMPORT_FORMATS
 from maskkit.exchange.formats.deepfashion import RANGES
 from maskkit.shards.description import SPLITS
@@ -49,7 +48,7 @@ def export_command(
         print_json({**asdict(result), "out": str(result.out)})
     else:
         rows = ", ".join(f"{name} {count:,}" for name, count in result.splits.items())
-        click.echo(f"{out}: {result.format}, scheme {result.scheme}, rows: {rows}")
+        say(f"{out}: {result.format}, scheme {result.scheme}, rows: {rows}")
     return 0
 
 
@@ -97,11 +96,11 @@ def import_command(
         print_json({**asdict(result), "out": str(result.out)})
     else:
         reasons = "".join(f"\n  left out, {reason}: {count}" for reason, count in result.reasons.items())
-        click.echo(f"{result.kept:,} rows in {out} ({result.splits}){reasons}\nlook at {out / 'preview.png'}")
+        say(f"{result.kept:,} rows in {out} ({result.splits}){reasons}\nlook at {out / 'preview.png'}")
     for warning in result.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say_note(f"warning: {warning}")
     if result.too_many_skipped:
         share = result.skipped / (result.kept + result.skipped)
-        click.echo(f"error: {share:.1%} of the rows were left out, more than --max-skipped {max_skipped}", err=True)
+        say_error(f"{share:.1%} of the rows were left out, more than --max-skipped {max_skipped}")
         return EXIT_FAILED
     return 0

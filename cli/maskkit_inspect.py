@@ -9,12 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 import maskkit
-from cli.options import as_json
-from cli.shared import print_json, progress
+from cli.shared import as_json, print_json, progress
+from maskkit.files.plain_text import plain
 from maskkit.report.doubtful import RULES
 from maskkit.report.histogram import Histogram
 from maskkit.report.page import check_report
-from maskkit.report.sections import plain
 from maskkit.report.statistics import POSE_RANGES
 
 PLAIN_WIDTH = 160  # of tables where standard output is no terminal

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 import maskkit
-from cli.options import as_json
-from cli.shared import print_json, progress
+from cli.shared import as_json, print_json, progress, say
 from maskkit.morphs.morph_files import Align, Show
 from maskkit.morphs.paths import EASINGS, PLAYS
 
@@ -66,7 +65,7 @@ def morph(
         print_json({"out": str(out), "frames": result.frames, "size": size, "flicker": asdict(result.flicker)})
         return
     flicker = result.flicker
-    click.echo(
+    say(
         f"{result.frames} frames in {out}; from one to the next {flicker.changed:.2%} of the pixels change, "
         f"{flicker.reverted:.3%} change back, unevenness {flicker.uneven:.2f}"
     )

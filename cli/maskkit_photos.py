@@ -8,8 +8,7 @@ import click
 
 import maskkit
 from cli.maskkit_options import face_option, overwrite_option, scheme_option
-from cli.options import as_json
-from cli.shared import EXIT_FAILED, print_json, progress, say_error, say_note
+from cli.shared import EXIT_FAILED, as_json, print_json, progress, say, say_error, say_note
 from maskkit.detection import photo_masks, photo_points
 from maskkit.detection.cascade import FREE_DETECTORS
 from maskkit.errors import PointsError
@@ -101,7 +100,7 @@ def _finish(result: maskkit.FilesResult, what: str, as_json: bool) -> int:
     if as_json:
         print_json({"out": str(result.out), "found": result.found, "failed": result.failed})
     else:
-        click.echo(f"{len(result.found)} {what} in {result.out}")
+        say(f"{len(result.found)} {what} in {result.out}")
     for note in result.notes:
         say_note(note)
     for message in result.failed.values():

@@ -1,6 +1,8 @@
 """What both commands share: errors as sentences, exit statuses, progress on standard error, JSON on standard output."""
 
+import io
 import json
+import logging
 import math
 import os
 import signal
@@ -16,7 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from maskkit.errors import MaskkitError
+from maskkit.files.plain_text import for_terminal, plain, shortened
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 TRACEBACK_VARIABLE = "MASKKIT_TRACEBACK"
 PLAIN_SECONDS = 5.0  # between two progress lines where standard error is no terminal
@@ -31,9 +35,12 @@ def run(command: click.Command) -> NoReturn:
     _signals.clear()
     handlers = {number: signal.signal(number, _note_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     hook, sys.unraisablehook = sys.unraisablehook, _pass_over_signals
+    said = _Said(logging.WARNING)
+    logging.getLogger().addHandler(said)
     try:
         _run(command)
     finally:
+        logging.getLogger().removeHandler(said)
         sys.unraisablehook = hook
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -46,7 +53,9 @@ def _run(command: click.Command) -> NoReturn:
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        say(text.getvalue().removesuffix("\n"), err=True)
         sys.exit(EXIT_USAGE)
     except (KeyboardInterrupt, click.exceptions.Abort):
         fail("interrupted", EXIT_INTERRUPTED)
@@ -96,8 +105,13 @@ def fail(message: str, status: int) -> NoReturn:
     if status == EXIT_FAILED:
         say_error(message)
     else:
-        click.echo(message, err=True)
+        say(message, err=True)
     sys.exit(status)
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print text on standard output or standard error. A name from a stranger's file must not steer the terminal."""
+    click.echo(for_terminal(text), err=err)
 
 
 def say_error(message: str) -> None:
@@ -106,8 +120,15 @@ def say_error(message: str) -> None:
 
 
 def say_note(message: str) -> None:
-    """Say something on standard error. A name from a stranger's file must not steer the terminal."""
-    click.echo("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in message), err=True)
+    """Say something on standard error, in at most 2,000 characters."""
+    say(shortened(message), err=True)
+
+
+class _Said(logging.Handler):
+    """The log's warnings on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say_note(f"{record.levelname.lower()}: {record.getMessage()}")
 
 
 def print_json(result: dict[str, Any]) -> None:
@@ -147,7 +168,7 @@ def progress(title: str, total: int | None = None) -> Iterator[Advance]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total, note="", rate="")
@@ -155,7 +176,13 @@ def progress(title: str, total: int | None = None) -> Iterator[Advance]:
         def advance(done: int, note: str = "", total: int | None = None) -> None:
             _raise_noted_signal()
             speed = bar.tasks[0].speed
-            bar.update(task, total=total, completed=done, note=note, rate=f"{speed:.1f}/s" if speed else "")
+            bar.update(
+                task,
+                total=total,
+                completed=done,
+                note=plain(note),
+                rate=f"{speed:.1f}/s" if speed else "",
+            )
 
         yield advance
 
@@ -175,6 +202,7 @@ def _plain_progress(title: str, total: int | None) -> Advance:
         last_line = now
         rate = (done - first) / max(now - start, 1e-9)
         left = f", {(planned - done) / rate:.0f} s left" if rate > 0 else ""
-        click.echo(f"{title}: {done}/{planned}, {rate:.1f}/s{left}{'  ' + note if note else ''}", err=True)
+        about = f"  {plain(note)}" if note else ""
+        say(f"{title}: {done}/{planned}, {rate:.1f}/s{left}{about}", err=True)
 
     return advance

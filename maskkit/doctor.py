@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 
 from maskkit.detection import mtcnn
-from maskkit.detection.dlib_models import MODEL_SHA256, find_model, model_sha256
+from maskkit.detection.dlib_models import MODEL_SHA256, find_model
 from maskkit.errors import MaskkitError
+from maskkit.files.regular import file_sha256
 
 # Module, distributions that may carry it, the extra that installs it, and what needs it.
 PARTS = (
@@ -67,7 +68,7 @@ def _model() -> Finding:
     purpose = "predicting 68 points"
     try:
         path = find_model()
-        known = model_sha256(path) == MODEL_SHA256
+        known = file_sha256(path) == MODEL_SHA256
     except (MaskkitError, OSError) as error:
         return Finding("68-point model", False, str(error), purpose)
     note = "" if known else " (not dlib's published file: its points may differ)"

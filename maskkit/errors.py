@@ -37,6 +37,10 @@ class AugmentationError(MaskkitError):
     """A transform that cannot keep photo, mask and points together."""
 
 
+class DamageError(MaskkitError):
+    """A file that is not what was written into it."""
+
+
 class OutputError(MaskkitError):
     """A result that cannot be written, or would overwrite something."""
 

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +19,7 @@ from gan.evaluation.classifier import Classifier
 from gan.nets.losses import attribute_bce, attribute_softmax, pixel_cross_entropy
 from gan.nets.segmentors import Segmentor
 from gan.runs.checkpoint import check_tensors
+from gan.runs.weights_file import encode_weights, read_weights, weights_sha256
 from gan.settings.run_settings import AttributeKind
 from gan.settings.sections import AugmentationSettings
 from maskkit.files.atomic import make_folder, write_atomically
@@ -32,7 +31,7 @@ OnStep = Callable[[str, int, int, float], None]
 SEED = 20_260_000  # any that no run uses
 WIDTH, BLOCKS = 24, 3  # of the segmentor, other than any preset's
 MIRRORED = AugmentationSettings(mirror=True, layouts=0.0, shift=0.0, scale=0.0)
-METADATA_KEY = "gan_judge"  # the only one, for safetensors writes several in an order that changes from run to run
+METADATA_KEY = "gan_judge"
 LEARNING_RATES: dict[Network, float] = {"segmentor": 3e-3, "classifier": 1e-3}
 _NAMES: dict[Network, str] = {"segmentor": "independent segmentor", "classifier": "independent classifier"}
 
@@ -125,7 +124,7 @@ class Judges:
             network.to(self.device)
             train(network, loss, rows, recipe, lambda step, value: self._note(_NAMES[name], step, value))
             _save(path, recipe, network)
-        return Judge(network.to(self.device).eval().requires_grad_(False), weights_sha256(network), recipe)
+        return Judge(network.to(self.device).eval().requires_grad_(False), network_sha256(network), recipe)
 
     def _note(self, name: str, step: int, loss: float) -> None:
         if not math.isfinite(loss):
@@ -152,9 +151,9 @@ def train(
         on_step(step + 1, value.item())
 
 
-def weights_sha256(network: nn.Module) -> str:
+def network_sha256(network: nn.Module) -> str:
     """Give the SHA-256 of a network's weights as safetensors stores them, without metadata."""
-    return hashlib.sha256(safetensors.torch.save(_weights(network))).hexdigest()
+    return weights_sha256(_weights(network))
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
@@ -162,25 +161,17 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _save(path: Path, recipe: JudgeRecipe, network: nn.Module) -> None:
-    content = safetensors.torch.save(_weights(network), {METADATA_KEY: recipe.to_json()})
+    content = encode_weights(_weights(network), METADATA_KEY, asdict(recipe))
     make_folder(path.parent)
     write_atomically(path, lambda file: file.write(content))
 
 
 def _load(path: Path, recipe: JudgeRecipe, network: nn.Module) -> None:
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            found = (file.metadata() or {}).get(METADATA_KEY)
-            weights = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(
-            f"{path} is cut short or no safetensors file ({error}); delete it to train it anew"
-        ) from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    if found != recipe.to_json():
-        raise CheckpointError(
-            f"{path} was made from other data or by another recipe than its name says; delete it to train it anew"
-        )
-    check_tensors(str(path), weights, network.state_dict())
+        weights, found = read_weights(path, METADATA_KEY)
+        if found != asdict(recipe):
+            raise CheckpointError(f"{path} was made from other data or by another recipe than its name says")
+        check_tensors(str(path), weights, network.state_dict())
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; delete it to train it anew") from error
     network.load_state_dict(weights)

@@ -11,6 +11,7 @@ from torch import Tensor
 import maskkit
 from gan.data.rows import Batch, RowsAtSize, one_hot
 from gan.errors import DataError
+from gan.pictures.tiles import check_finite
 from gan.systems.given import Given
 from maskkit.points.landmarks import Points
 
@@ -95,14 +96,19 @@ def read_points(rows: list[RowsAtSize], count: int | None = None) -> Points | No
 
 
 def generate(generator: Generates, real: Batch, z: Tensor | None, c: Tensor | None = None) -> Tensor:
-    """Make images float32 (N, 3, H, W) on the CPU from rows and `z` (N, n_z), with their own attributes or `c`."""
+    """Make images float32 (N, 3, H, W) on the CPU from rows and `z` (N, n_z), with their own attributes or `c`.
+
+    Raises NotFiniteError, for what is measured on them would mean nothing or, as an eigenvalue, end the process.
+    """
     n_s, attributes = len(generator.scheme), real.c if c is None else c
 
     def make(some: slice) -> Tensor:
         s = one_hot(real.s_idx[some], n_s) if "s" in generator.takes else None
         return generator.make(Given(z, attributes, None, real.x).part(some)._replace(s=s)).float()
 
-    return in_parts(make, len(real.x))
+    images = in_parts(make, len(real.x))
+    check_finite(images)
+    return images
 
 
 @torch.no_grad()

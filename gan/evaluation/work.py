@@ -12,7 +12,7 @@ from gan.data.rows import RowsAtSize, rows_identity
 from gan.errors import DataError, RunError
 from gan.evaluation.classifier import Classifier
 from gan.evaluation.consistency import check_count
-from gan.evaluation.judges import Judge, Judges, weights_sha256
+from gan.evaluation.judges import Judge, Judges, network_sha256
 from gan.evaluation.material import Material, make_material
 from gan.evaluation.report import Report
 from gan.names import Measure
@@ -133,7 +133,7 @@ def _find_judges(
         try:
             own = load_segmentor(request.run, str(generator.device))
             found.segmentors["own"] = own
-            found.used["own segmentor"] = Judge(own, weights_sha256(own))
+            found.used["own segmentor"] = Judge(own, network_sha256(own))
         except RunError as error:
             report.leave_out("figures by the run's own segmentor", str(error))
         segmentor = judges.segmentor()

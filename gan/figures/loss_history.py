@@ -1,6 +1,7 @@
 """The losses that a run has noted, for curves and shares."""
 
-import json
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan.errors import RunError
+from gan.runs.metrics_line import decode_line
+from maskkit.files.regular import read_regular_text
+
+log = logging.getLogger(__name__)
 
 Values = NDArray[np.float64]
+LARGEST_METRICS = 1 << 32  # bytes; ten million steps
 SMOOTHING = 50  # parts of a run over which its curve is averaged
 
 
@@ -41,9 +47,10 @@ def read_losses(run: str | Path) -> LossHistory:
     """Read the losses in a run's metrics.jsonl. Raises RunError naming what is missing or damaged."""
     path = Path(run) / "metrics.jsonl"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular_text(path, LARGEST_METRICS)
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); a figure of losses needs the folder of a run") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise RunError(f"{path} cannot be read ({reason}); a figure of losses needs the folder of a run") from error
     # What follows the last line break is a line that a run in progress has not finished.
     lines = [_line(path, i, line) for i, line in enumerate(text.split("\n")[:-1], 1)]
     steps = [line for line in lines if any(key.endswith("/total") for key in line)]
@@ -55,6 +62,7 @@ def read_losses(run: str | Path) -> LossHistory:
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is damaged: not every step has a step, an epoch and all losses ({error!r})") from error
     step, epoch, *losses = numbers.T
+    _warn_of_lost(path, int(step[-1]))
     # Steps are counted from 1 and epochs from 0: a step of epoch E comes after at least E whole epochs, and the least
     # of these bounds is reached by the first step of an epoch, so that lost lines do no harm.
     later = epoch > 0
@@ -82,11 +90,16 @@ def smoothed(values: Values) -> Values:
     return mean
 
 
+def _warn_of_lost(path: Path, last: int) -> None:
+    """Say so where a checkpoint tells of later steps: what leads up to one was on the disk before it."""
+    names = (re.fullmatch(r"step-(\d+)\.pt", file.name) for file in (path.parent / "checkpoints").glob("step-*.pt"))
+    saved = max((int(name[1]) for name in names if name), default=0)
+    if saved > last:
+        log.warning("%s ends at step %d, and there is a checkpoint of step %d; the rest is lost", path, last, saved)
+
+
 def _line(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        content = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}, line {number}: not JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path}, line {number}: no JSON object")
-    return content
+        return decode_line(line)
+    except ValueError as error:
+        raise RunError(f"{path}, line {number}: not a line of metrics ({error})") from error

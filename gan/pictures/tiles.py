@@ -9,7 +9,7 @@ from torch import Tensor
 
 import maskkit
 from gan.data.rows import one_hot
-from gan.errors import InputError
+from gan.errors import InputError, NotFiniteError
 from gan.runs.loading import LoadedGenerator
 from gan.systems.given import Given
 from maskkit.files.atomic import make_folder, refuse_existing
@@ -33,8 +33,19 @@ def to_bytes(x: Tensor) -> Tensor:
     return x.float().add(1).mul(127.5).round().clamp(0, 255).byte()
 
 
+def check_finite(images: Tensor) -> None:
+    """Raise NotFiniteError where generated images hold NaN or infinity: their weights are finite and too large."""
+    finite = images.isfinite().flatten(1).all(1)
+    if not finite.all():
+        raise NotFiniteError(
+            f"the generator made NaN or infinite values, in image {int(finite.int().argmin())} of {len(images)} first; "
+            "its training has failed, so take an earlier checkpoint"
+        )
+
+
 def to_pictures(images: Tensor) -> list[Picture]:
-    """Turn images (N, 3, H, W) in [-1, 1] into N uint8 RGB pictures (H, W, 3), rounded."""
+    """Turn images (N, 3, H, W) in [-1, 1] into N uint8 RGB pictures (H, W, 3), rounded. Raises NotFiniteError."""
+    check_finite(images)
     return list(to_bytes(images.detach().cpu()).permute(0, 2, 3, 1).numpy())
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -100,7 +101,7 @@ def encode_onnx(generator: LoadedGenerator) -> bytes:
     for node in model.graph.node:  # the exporter notes lines of source code with the paths of this machine
         del node.metadata_props[:]
         node.doc_string = ""
-    model.metadata_props.add(key=METADATA_KEY, value=generator.about.to_json())
+    model.metadata_props.add(key=METADATA_KEY, value=json.dumps(generator.about.to_dict()))
     return bytes(model.SerializeToString(deterministic=True))
 
 

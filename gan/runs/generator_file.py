@@ -1,22 +1,19 @@
 """Exported generators: the weights of G alone in a safetensors file, described by one JSON text in its metadata."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from gan.data.description import DataDescription
 from gan.errors import CheckpointError
 from gan.runs.presets import settings_from
+from gan.runs.weights_file import encode_weights, read_weights
 from gan.settings.run_settings import RunSettings
 
 FORMAT_VERSION = 1
-# The only key: safetensors writes several in an order that changes from run to run.
 METADATA_KEY = "gan_generator"
 _KEYS = {"format_version", "step", "settings", "data", "versions", "note"}
 
@@ -31,9 +28,9 @@ class About:
     versions: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
-    def to_json(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
         """Give the metadata of an exported file, without the folder of the shards, which is a private matter."""
-        content = {
+        return {
             "format_version": FORMAT_VERSION,
             "step": self.step,
             "settings": self.settings.model_dump(exclude={"data": {"shards"}}),
@@ -41,12 +38,11 @@ class About:
             "versions": self.versions,
             "note": self.note,
         }
-        return json.dumps(content)
 
     @classmethod
-    def from_json(cls, text: str, source: str) -> Self:
-        """Undo `to_json`. Raises CheckpointError, SettingsError or maskkit's SchemeError with `source`."""
-        content = _checked(text, source)
+    def from_dict(cls, content: Any, source: str) -> Self:
+        """Undo `to_dict`. Raises CheckpointError, SettingsError or maskkit's SchemeError with `source`."""
+        content = _checked(content, source)
         settings = settings_from(content["settings"], source=source)
         try:
             data = DataDescription.from_dict(content["data"], source)
@@ -63,7 +59,7 @@ class About:
 def encode_generator(weights: dict[str, Tensor], about: About) -> bytes:
     """Give the bytes of an exported file, the same for the same weights; they are stored as float32."""
     tensors = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.items()}
-    return safetensors.torch.save(tensors, {METADATA_KEY: about.to_json()})
+    return encode_weights(tensors, METADATA_KEY, about.to_dict())
 
 
 def read_generator(path: Path) -> tuple[dict[str, Tensor], About]:
@@ -71,32 +67,20 @@ def read_generator(path: Path) -> tuple[dict[str, Tensor], About]:
 
     Raises CheckpointError, SettingsError or maskkit's SchemeError naming the file.
     """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
-            if text is None:
-                raise CheckpointError(f"{path} holds no exported generator: its metadata lack the key {METADATA_KEY}")
-            about = About.from_json(text, str(path))
-            # Copied, or the weights would change with the file.
-            weights = {key: _as_float(path, key, file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{path} is cut short or no safetensors file ({error})") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    return weights, about
+    weights, content = read_weights(path, METADATA_KEY)
+    if content is None:
+        raise CheckpointError(f"{path} holds no exported generator: its metadata lack the key {METADATA_KEY}")
+    about = About.from_dict(content, str(path))
+    return {key: _as_float(path, key, tensor) for key, tensor in weights.items()}, about
 
 
 def _as_float(path: Path, key: str, tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point():
         raise CheckpointError(f"{path}: the key {key} holds {str(tensor.dtype).removeprefix('torch.')}, not floats")
-    return tensor.to(torch.float32, copy=True)
+    return tensor.float()
 
 
-def _checked(text: str, source: str) -> dict[str, Any]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{source}: the metadata {METADATA_KEY} are not JSON ({error})") from error
+def _checked(content: Any, source: str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
         version = content.get("format_version") if isinstance(content, dict) else None
         raise CheckpointError(f"{source} has the format version {version!r}, and this program reads {FORMAT_VERSION}")

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from gan.errors import SettingsError
 from gan.settings.run_settings import RunSettings
 from gan.systems import preset_folder, preset_names, system_class
+from maskkit.files.regular import read_regular_text
 
+LARGEST_FILE = 1 << 20  # bytes
 DEFAULT_SYSTEM, DEFAULT_PRESET = "scgan", "paper"
 
 
@@ -29,7 +31,7 @@ def load_settings(
     The system is `system`, or the one that the file names, or SCGAN.
     """
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(read_regular_text(path, LARGEST_FILE))
     except OSError as error:
         raise SettingsError(f"the settings {path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, and an integer of thousands of digits

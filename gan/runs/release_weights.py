@@ -19,6 +19,7 @@ from gan.runs.presets import load_preset
 from gan.systems.scgan import build_critic, build_generator, build_segmentor
 from gan.systems.scgan_settings import ScganSettings
 from maskkit.building.celeba import ATTRIBUTES
+from maskkit.files.regular import open_regular
 
 # Layers of ours by the release's names. G joins s, z, c in this order; so does ours.
 _GENERATOR = {
@@ -99,7 +100,8 @@ def _describe(attributes: Sequence[str], scheme: str) -> DataDescription:
 
 def _read(path: Path) -> dict[Any, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:

@@ -13,9 +13,11 @@ import torch
 
 from gan.computing.compute import Compute
 from gan.errors import RunError
+from gan.runs.metrics_line import decode_line, encode_line
 from gan.runs.presets import load_settings
 from gan.settings.run_settings import RunSettings, first_difference, write_settings
 from maskkit.files.atomic import make_folder, write_atomically
+from maskkit.files.regular import read_regular
 
 _CONFIG, _METRICS = "config.toml", "metrics.jsonl"
 
@@ -114,7 +116,7 @@ class Metrics:
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append one step."""
-        self._file.write(json.dumps(line) + "\n")
+        self._file.write(encode_line(line))
         self._file.flush()  # a watcher sees each step, and a kill loses none
 
     def sync(self) -> None:
@@ -138,7 +140,7 @@ def _lines(path: Path) -> list[bytes]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -148,6 +150,6 @@ def _content(path: Path) -> bytes:
 def _step_of(line: bytes) -> int:
     """Give the step that a line of metrics.jsonl is about, 0 if it cannot be read."""
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return int(decode_line(line)["step"])
+    except (ValueError, TypeError, KeyError, OverflowError):
         return 0

@@ -61,7 +61,7 @@ def find_table(root: Path, stem: str) -> Path | None:
     """A table of CelebA's, as text or CSV, in one of the places where mirrors put it."""
     places = (base / folder / f"{stem}{ending}" for base in _bases(root) for folder in TABLE_FOLDERS
               for ending in (".txt", ".csv"))  # fmt: skip
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if place.exists()), None)
 
 
 def _splits(root: Path, names: list[str], rule: str) -> dict[str, str]:
@@ -121,7 +121,7 @@ def _find_images(root: Path) -> Photos:
             return PhotoFolder(folder)
     for base in _bases(root):
         for name in ZIPS:
-            if (base / name).is_file():
+            if (base / name).exists():
                 return open_zip(base / name, IMAGE_FOLDERS)
     if not folders:
         raise BuildError(f"{root}: neither the folder img_align_celeba nor img_align_celeba.zip is there")

@@ -1,6 +1,5 @@
 """A build's request, checked before any work starts: inputs, models, options, and what the data set will say."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from maskkit.building.options import BuildOptions, FolderOptions, Options
 from maskkit.building.photo_rows import PhotoTask
 from maskkit.detection.cascade import steps_of
 from maskkit.errors import BuildError
+from maskkit.files.regular import file_sha256
 from maskkit.masks.regions import load_scheme
 from maskkit.photos.tables import read_point_table
 from maskkit.shards.description import SPLITS, Dataset, describe_source
@@ -73,7 +73,7 @@ def prepare(place: Path, options: Options, engine: Engine) -> Build:
     source = describe_source(request.kind, inputs, five_points)
     if options.landmarks is not None:
         inputs, task = _with_points(inputs, options.landmarks), replace(task, detector=("given",))
-        source["landmarks_sha256"] = _file_digest(options.landmarks)
+        source["landmarks_sha256"] = file_sha256(options.landmarks)
     if all(one.problem for one in inputs):
         first = inputs[0]
         raise BuildError(f"{place}: none of {len(inputs):,} photos can be used; {first.id}: {first.problem}")
@@ -109,11 +109,6 @@ def _folder(images: Path, options: FolderOptions) -> _Request:
         quality=options.quality,
     )  # fmt: skip
     return _Request("folder", names, inputs, task)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _with_points(inputs: list[Input], path: Path) -> list[Input]:

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskkit.detection.dlib_models import to_search
 from maskkit.errors import DetectionError
+from maskkit.files.regular import open_regular
 from maskkit.photos.images import Picture
 
 PACKAGE = "facenet_pytorch"
@@ -44,6 +46,7 @@ def find_five_points(image: Picture, smallest: int = SMALLEST_FACE) -> list[tupl
     if min(image.shape[:2]) < smallest:
         return []
     networks, detect_face = _load()
+    image, shrunk = to_search(image)
     smallest = max(smallest, round(SMALLEST_SHARE * min(image.shape[:2])))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -58,7 +61,11 @@ def find_five_points(image: Picture, smallest: int = SMALLEST_FACE) -> list[tupl
         return []
     finally:
         torch.set_num_threads(threads)
-    found = [(np.asarray(five, dtype=np.float64), float(box[4])) for box, five in zip(boxes[0], points[0], strict=True)]
+    found = [
+        ((np.asarray(five, dtype=np.float64) + 0.5) * shrunk - 0.5 if shrunk > 1 else np.asarray(five, np.float64),
+         float(box[4]))
+        for box, five in zip(boxes[0], points[0], strict=True)
+    ]  # fmt: skip
     return sorted(found, key=lambda face: face[1], reverse=True)
 
 
@@ -77,7 +84,8 @@ def _load() -> tuple[list[Any], Any]:
         networks = []
         for name, file in NETWORKS.items():
             network = getattr(networks_module, name)(pretrained=False)
-            network.load_state_dict(torch.load(folder / "data" / file, weights_only=True))
+            with open_regular(folder / "data" / file) as weights:
+                network.load_state_dict(torch.load(weights, weights_only=True))
             networks.append(network.eval())
     except (ImportError, AttributeError, OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise DetectionError(f"facenet-pytorch in {folder} cannot be used ({error}); {ADVICE}") from error

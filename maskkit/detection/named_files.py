@@ -11,6 +11,7 @@ from maskkit.detection.cascade import Detector, Face, FaceChoice, choose, detect
 from maskkit.detection.workers import map_in_order, workers_worth
 from maskkit.errors import OutputError
 from maskkit.files.atomic import leads_out, make_folder, refuse_existing
+from maskkit.files.walking import files_below
 from maskkit.photos.images import SUFFIXES, Picture
 
 OnProgress = Callable[[int, int], None]
@@ -51,9 +52,12 @@ class Target:
     def path(self, name: str) -> Path:
         """The path of one result; OutputError where something is in the way."""
         path = self.out / name
-        if path.resolve() in self.inputs:
-            raise OutputError(f"{path} is one of the inputs and is not replaced; take another folder")
-        refuse_existing(path, self.overwrite)
+        try:
+            if path.resolve() in self.inputs:
+                raise OutputError(f"{path} is one of the inputs and is not replaced; take another folder")
+            refuse_existing(path, self.overwrite)
+        except OSError as error:  # such as a name that the file system finds too long
+            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
         return path
 
 
@@ -66,7 +70,8 @@ def prepare_target(out: Path, files: Iterable[Path], overwrite: bool) -> Target:
 def collect_files(paths: Iterable[Path]) -> tuple[list[Path], dict[str, str]]:
     """The files named and the pictures below the folders named, no two of one name; and those that are left out.
 
-    Left out, with a sentence, are links in such a folder that lead out of it or nowhere. Raises OutputError where two
+    Left out, with a sentence, are links in such a folder that lead out of it or nowhere, and names that no terminal can
+    show. Raises OutputError where two
     results would have one name, and for a folder without pictures.
     """
     files: list[Path] = []
@@ -75,7 +80,7 @@ def collect_files(paths: Iterable[Path]) -> tuple[list[Path], dict[str, str]]:
         if not path.is_dir():
             files.append(path)
             continue
-        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        below = files_below(path, SUFFIXES)
         if not below:
             raise OutputError(f"{path}: there are no pictures in this folder")
         for file in below:
@@ -83,6 +88,8 @@ def collect_files(paths: Iterable[Path]) -> tuple[list[Path], dict[str, str]]:
                 failed[str(file)] = f"{file}: a symbolic link that leads out of {path}; name it itself to have it read"
             elif not file.exists():
                 failed[str(file)] = f"{file}: a symbolic link that leads nowhere"
+            elif not file.name.isprintable():
+                failed[str(file)] = f"{file}: the name holds characters that cannot be printed; rename it"
             else:
                 files.append(file)
     taken: dict[str, Path] = {}

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from maskkit.errors import ExchangeError
-from maskkit.exchange.folders import MANIFEST, whole_folder
+from maskkit.exchange.folders import CHECKED, MANIFEST, whole_folder
 from maskkit.exchange.formats import (
     arrays,
     celebamask_hq,
@@ -20,6 +20,7 @@ from maskkit.exchange.formats import (
     yolo,
 )
 from maskkit.exchange.outgoing import OnProgress, Outgoing, write_classes, write_json
+from maskkit.files.regular import file_sha256
 from maskkit.shards.description import SPLITS
 
 EXPORT_FORMATS: dict[str, Callable[..., None]] = {
@@ -90,5 +91,7 @@ def export_shards(
         write_classes(folder, outgoing.scheme)
         about = {"format": "maskkit-export", "version": 1, "layout": format, "image_size": outgoing.size}
         names = {"attribute_names": list(outgoing.attribute_names), "scheme": outgoing.scheme.to_dict()}
-        write_json(folder / MANIFEST, {**about, "splits": counts, **names})
+        # The pictures have checksums of their own, these have not.
+        digests = {name: file_sha256(folder / name) for name in CHECKED if (folder / name).exists()}
+        write_json(folder / MANIFEST, {**about, "splits": counts, **names, "sha256": digests})
     return ExportResult(Path(out), format, outgoing.scheme.name, counts)

@@ -1,16 +1,21 @@
 """A folder of results that is whole or not there, and names from data sets that may become file names."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from maskkit.errors import OutputError
+from maskkit.errors import ExchangeError, OutputError
 from maskkit.files.atomic import make_folder, refuse_existing, sync_folder
+from maskkit.files.json_text import parse_json
+from maskkit.files.regular import file_sha256, read_regular_text
 from maskkit.shards.description import FILE_NAME
 
 MANIFEST = "export.json"
+CHECKED = ("samples.csv", "landmarks.csv", "scheme.json")  # their SHA-256 stand in it
+LARGEST_MANIFEST = 1 << 24  # bytes
 LONGEST_NAME = 200  # bytes of one part of a path; file systems end at 255, and endings are added
 
 
@@ -46,18 +51,54 @@ def whole_folder(out: Path, overwrite: bool) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
 
 
+def check_export(folder: Path) -> None:
+    """Raise ExchangeError where a table of an export is not the one that its `export.json` tells of.
+
+    Where there is none, or one of another program, nothing is promised.
+    """
+    try:
+        content = parse_json(read_regular_text(folder / MANIFEST, LARGEST_MANIFEST))
+        promised = content["sha256"]
+        digests = {name: promised[name] for name in CHECKED if name in promised}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ExchangeError(f"{folder / MANIFEST}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError):
+        return
+    for name, digest in digests.items():
+        try:
+            found = file_sha256(folder / name)
+        except OSError as error:
+            raise ExchangeError(f"{folder / name}: {error.strerror}; {MANIFEST} tells of it") from error
+        if found != digest:
+            raise ExchangeError(
+                f"{folder / name} is not what was exported, by its SHA-256 in {MANIFEST}; take it from a copy, or "
+                f"remove {MANIFEST} to have it read as it is"
+            )
+
+
 def file_names(ids: list[str], source: str) -> list[str]:
     """A name without ending for the files of each row: its id's, or all the whole ids where two share a name.
 
-    Raises OutputError for an id that would lead out of the folder or that no file system takes.
+    A part that no file system takes is cut, and ends in a digest of the whole. Raises OutputError for an id that would
+    lead out of the folder.
     """
     for one in ids:
         path = PurePosixPath(one)
-        fits = all(part != ".." and len(part.encode()) <= LONGEST_NAME for part in path.parts)
-        if not path.parts or path.is_absolute() or not fits or "\\" in one or not one.isprintable():
+        if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in one or not one.isprintable():
             raise OutputError(f"{source}: the id {one[:80]!r} cannot be a file's name, so this row cannot be exported")
     stems = [str(PurePosixPath(one).with_suffix("")) for one in ids]
     names = stems if len(set(stems)) == len(stems) else [str(PurePosixPath(one)) for one in ids]
+    names = [str(PurePosixPath(*map(_fitting, PurePosixPath(name).parts))) for name in names]
     if len(set(names)) < len(names):
         raise OutputError(f"{source}: two rows have the same id; `maskkit verify` tells which")
     return names
+
+
+def _fitting(part: str) -> str:
+    content = part.encode()
+    if len(content) <= LONGEST_NAME:
+        return part
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    return f"{content[: LONGEST_NAME - 17].decode(errors='ignore')}-{digest}"

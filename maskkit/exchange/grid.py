@@ -50,5 +50,8 @@ def add_points(row: Row, known: Known, scheme: RegionScheme, height_width: tuple
         return
     drawn = rasterize(row.landmarks, size, scheme)
     if (height, width) == (size, size) and (drawn != row.mask).any():
-        raise ExchangeError("its points do not draw its mask; remove landmarks.csv to take the masks alone")
+        raise ExchangeError(
+            "its points do not draw its mask; to take the masks alone, remove landmarks.csv, export.json and the last "
+            "six columns of samples.csv"
+        )
     row.mask = drawn

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from maskkit.errors import ExchangeError, PointsError
+from maskkit.exchange.folders import check_export
 from maskkit.exchange.outgoing import FOUND
+from maskkit.files.regular import open_regular_text
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme
 from maskkit.photos.images import Picture
@@ -19,6 +21,7 @@ from maskkit.shards.description import SPLITS
 LARGEST_TABLE = 1 << 30  # bytes; the points of all of CelebA are half of that
 LONGEST_ID = 1000
 
+Key = tuple[str, str]  # the split and the name of a row
 Value = TypeVar("Value")
 
 
@@ -68,7 +71,7 @@ class Tables:
     """The tables of an export: rows by split and file name."""
 
     attribute_names: tuple[str, ...]
-    rows: dict[tuple[str, str], Known]
+    rows: dict[Key, Known]
 
     def with_points(self) -> dict[str, Known]:
         """The rows by id, if all have points: a shard holds one kind."""
@@ -82,31 +85,44 @@ def read_tables(folder: Path) -> Tables | None:
     Raises ExchangeError with the file, the line and the value.
     """
     path = folder / "samples.csv"
-    if not path.is_file():
+    if not path.exists():
         return None
+    check_export(folder)
     lines = table_lines(path)
-    number, header = next(lines, (1, []))
+    _, header = next(lines, (1, []))
     pointed = tuple(header[-len(FOUND) :]) == FOUND
     names = tuple(header[3 : len(header) - (len(FOUND) if pointed else 0)])
     if header[:3] != ["split", "name", "id"] or len(set(names)) < len(names):
         raise ExchangeError(f"{path}: the columns split, name, id and the attributes are expected, each once")
-    rows: dict[tuple[str, str], Known] = {}
+    rows: dict[Key, Known] = {}
+    lines_of: dict[str, int] = {}
     for number, cells in lines:
         if len(cells) != len(header):
             raise ExchangeError(f"{path}, line {number}: {len(cells)} cells for {len(header)} columns")
-        rows[cells[0], cells[1]] = _known(cells, len(names), pointed, f"{path}, line {number}")
-    points = _read_points(folder / "landmarks.csv") if pointed else {}
-    if pointed:
-        rows = {key: replace(known, points=points.get(known.id)) for key, known in rows.items()}
-    return Tables(names, rows)
+        known = _known(cells, len(names), pointed, f"{path}, line {number}")
+        if (cells[0], cells[1]) in rows:
+            raise ExchangeError(f"{path}, line {number}: {cells[0]}, {cells[1]} has a row already")
+        if known.id in lines_of:
+            raise ExchangeError(f"{path}, line {number}: the id {known.id} stands in line {lines_of[known.id]} already")
+        rows[cells[0], cells[1]], lines_of[known.id] = known, number
+    return Tables(names, _with_points(rows, lines_of, path) if pointed else rows)
+
+
+def _with_points(rows: dict[Key, Known], lines_of: dict[str, int], path: Path) -> dict[Key, Known]:
+    """The rows of `samples.csv` with the points that stand beside it, for each row and for no other."""
+    file = path.with_name("landmarks.csv")
+    points = _read_points(file)
+    if missing := [name for name in lines_of if name not in points]:
+        raise ExchangeError(f"{path}, line {lines_of[missing[0]]}: {file.name} has no row for {missing[0]}")
+    if foreign := [name for name in points if name not in lines_of]:
+        raise ExchangeError(f"{file}: {foreign[0]} has no row in {path.name}")
+    return {key: replace(known, points=points[known.id]) for key, known in rows.items()}
 
 
 def table_lines(path: Path, largest: int = LARGEST_TABLE) -> Iterator[tuple[int, list[str]]]:
     """The lines of a CSV file with their numbers; ExchangeError where it is too large or no text."""
     try:
-        if path.stat().st_size > largest:
-            raise ExchangeError(f"{path}: {path.stat().st_size:,} bytes, and a table has at most {largest:,}")
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_regular_text(path, largest, newline="") as file:
             for cells in (reader := csv.reader(file)):
                 if cells:
                     yield reader.line_num, cells
@@ -125,6 +141,8 @@ def read_splits(path: Path) -> dict[str, str]:
     for number, cells in lines:
         if len(cells) != 2 or cells[1] not in SPLITS:
             raise ExchangeError(f"{path}, line {number}: an id and one of {', '.join(SPLITS)} are expected")
+        if cells[0] in splits:
+            raise ExchangeError(f"{path}, line {number}: {cells[0]} has a row already")
         splits[cells[0]] = cells[1]
     return splits
 
@@ -156,6 +174,8 @@ def _read_points(path: Path) -> dict[str, Points]:
     for number, cells in lines:
         if len(cells) != 1 + 2 * POINT_COUNT:
             raise ExchangeError(f"{path}, line {number}: an id and {2 * POINT_COUNT} numbers are expected")
+        if cells[0] in points:
+            raise ExchangeError(f"{path}, line {number}: {cells[0]} has a row already")
         try:
             values = np.array([float(cell) for cell in cells[1:]]).reshape(POINT_COUNT, 2)
             points[cells[0]] = check_points(values, f"{path}, line {number}")

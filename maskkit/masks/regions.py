@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from maskkit.errors import SchemeError
 from maskkit.files.json_text import parse_json
+from maskkit.files.regular import read_regular_text
 from maskkit.points.landmarks import POINT_COUNT
 
+LARGEST_FILE = 1 << 20  # bytes
 BUILT_IN = Path(__file__).parent / "schemes"
 
 
@@ -137,7 +139,7 @@ def load_scheme(name_or_file: str | Path) -> RegionScheme:
         if str(name_or_file) not in known:
             raise SchemeError(f"there is no scheme {str(name_or_file)!r}: take {', '.join(known)} or a .json file")
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(read_regular_text(path, LARGEST_FILE))
     except OSError as error:
         raise SchemeError(f"{path}: {error.strerror}") from error
     except ValueError as error:

@@ -5,22 +5,21 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
 
 from maskkit.errors import MissingExtraError, OutputError
 from maskkit.files.atomic import make_folder, refuse_existing, sync_folder, write_atomically
 from maskkit.masks.pictures import write_png
+from maskkit.morphs.gif import write_gif
 from maskkit.photos.images import Picture
 
 # Quantiser of x264: 0 is lossless, 51 the worst; small synthetic pictures show every artefact.
 X264_QUALITY = 12
 FASTEST = 100  # frames a second; a GIF counts in hundredths
-PALETTE_FRAMES = 8  # from which a GIF takes its colours
 FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
 ENDINGS = ".mp4, .gif, or no ending for a folder of PNGs"
 
@@ -61,8 +60,8 @@ def write_frames(
         return write_frame_folder(path, frames, lambda file, frame: write_png(file, frame, note), overwrite)
     make_folder(path.parent)
     counted = _Counted(frames)
-    encode = _encode_mp4 if path.suffix.lower() == ".mp4" else _encode_gif
-    write_atomically(path, lambda file: file.write(encode(counted, fps, note)))
+    encode = _encode_mp4 if path.suffix.lower() == ".mp4" else write_gif
+    write_atomically(path, lambda file: encode(file, counted, fps, note))
     return counted.count
 
 
@@ -116,7 +115,7 @@ def _import_av() -> Any:
     return av
 
 
-def _encode_mp4(frames: Iterable[Picture], fps: float, note: str | None) -> bytes:
+def _encode_mp4(file: BinaryIO, frames: Iterable[Picture], fps: float, note: str | None) -> None:
     av = _import_av()
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
@@ -135,23 +134,4 @@ def _encode_mp4(frames: Iterable[Picture], fps: float, note: str | None) -> byte
             even = np.ascontiguousarray(np.pad(frame, odd, mode="edge"))
             container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         container.mux(stream.encode())
-    return buffer.getvalue()
-
-
-def _encode_gif(frames: Iterable[Picture], fps: float, note: str | None) -> bytes:
-    # One palette for all frames, or colours would flicker from frame to frame.
-    waiting = iter(frames)
-    first = list(islice(waiting, PALETTE_FRAMES))
-    palette = Image.fromarray(np.concatenate(first)).quantize(256, dither=Image.Dither.NONE)
-
-    def pictures() -> Iterator[Image.Image]:
-        for some in (first, waiting):
-            for frame in some:
-                yield Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
-
-    images = pictures()
-    buffer = io.BytesIO()
-    comment = {} if note is None else {"comment": note.encode()}
-    # Pillow stores equal neighbours once, for as long as they last together.
-    next(images).save(buffer, "GIF", save_all=True, append_images=images, duration=round(1000 / fps), loop=0, **comment)
-    return buffer.getvalue()
+    file.write(buffer.getbuffer())

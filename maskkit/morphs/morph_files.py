@@ -1,5 +1,6 @@
 """Morphs from files to files: keys read and aligned, every frame drawn, written as the ending of the result says."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from maskkit.errors import OutputError, PointsError
-from maskkit.files.atomic import make_folder, refuse_existing, sync_folder, write_atomically
+from maskkit.files.atomic import make_folder, refuse_existing, write_atomically
+from maskkit.files.seal import write_sealed
 from maskkit.masks.pictures import colorize, enlarge, overlay, write_palette_png
 from maskkit.masks.raster import LabelMap, one_hot, rasterize
 from maskkit.masks.regions import RegionScheme, as_scheme
@@ -174,7 +176,10 @@ def _pictures(request: _Request, masks: LabelMap, photos: Iterator[Picture] | No
 def _write_shard(
     request: _Request, names: list[str], points: Points, masks: LabelMap, photos: Iterator[Picture] | None
 ) -> None:
-    """One shard of the frames, without attributes; its pictures are the masks in colours where no key has a photo."""
+    """One shard of the frames, without attributes; its pictures are the masks in colours where no key has a photo.
+
+    It is sealed, because no `dataset.json` tells its SHA-256.
+    """
     whole = (0.0, 0.0, request.size - 1.0, request.size - 1.0)
     rows = [
         Row(f"{name}.png", picture, mask, np.zeros(0, np.uint8), face, "morph", float("nan"), whole)
@@ -187,7 +192,7 @@ def _write_shard(
     try:
         with tempfile.TemporaryDirectory(dir=request.out.parent, prefix=f".{request.out.name}.") as folder:
             entry = write_shard(Path(folder), "test-00000.h5", rows, dataset, ("morph",))
-            (Path(folder) / entry.file).replace(request.out)
-        sync_folder(request.out.parent)
+            with (Path(folder) / entry.file).open("rb") as shard:
+                write_sealed(request.out, lambda file: shutil.copyfileobj(shard, file))
     except OSError as error:
         raise OutputError(f"{request.out} could not be written: {error.strerror or error}") from error

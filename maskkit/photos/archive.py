@@ -13,9 +13,12 @@ from typing import Protocol
 
 from maskkit.errors import BuildError, ImageError
 from maskkit.files.atomic import leads_out
+from maskkit.files.regular import open_regular
+from maskkit.files.walking import walk
 from maskkit.photos.images import SUFFIXES, Picture, decode_image, read_image
 
 LARGEST_MEMBER = 256 << 20  # bytes once unpacked; more than any picture that may be decoded has in a common format
+READ_AT_ONCE = 1 << 20
 MOST_MEMBERS = 10_000_000
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for any amount of memory
 NOT_PHOTOS = ("__MACOSX",)  # what some packers add
@@ -42,7 +45,7 @@ class PhotoFolder:
     def names(self) -> dict[str, str]:
         """Every photo's id; a link that leads out of the folder is not followed, and named as a problem."""
         found: dict[str, str] = {}
-        for entry in _walk(self.path):
+        for entry in self._entries():
             linked_folder = entry.is_symlink() and Path(entry.path).is_dir()
             if PurePosixPath(entry.name).suffix.lower() in SUFFIXES or linked_folder:
                 name = Path(entry.path).relative_to(self.path).as_posix()
@@ -50,6 +53,12 @@ class PhotoFolder:
                 if outside or not linked_folder:
                     found[name] = "a symbolic link that leads out of the folder of photos" if outside else ""
         return found
+
+    def _entries(self) -> Iterator["os.DirEntry[str]"]:
+        try:
+            yield from walk(self.path)
+        except OSError as error:
+            raise BuildError(f"{error.filename or self.path}: {error.strerror}") from error
 
     def read(self, name: str) -> Picture:
         """One photo."""
@@ -83,7 +92,7 @@ class PhotoZip:
             info = archive.getinfo(self.prefix + name)
             if problem := _member_problem(info):
                 raise ImageError(problem)
-            data = archive.read(info)
+            data = _unpacked(archive, info)
         except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, NotImplementedError) as error:
             raise ImageError(f"cannot be unpacked ({error})") from error
         try:
@@ -143,23 +152,19 @@ def _photos_in(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
             yield info
 
 
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member, unpacked in parts: at once, all that is packed would be, whatever size the table of contents names."""
+    parts = []
+    with archive.open(info) as member:
+        while part := member.read(READ_AT_ONCE):
+            parts.append(part)
+    return b"".join(parts)
+
+
 @lru_cache(maxsize=1)
 def _open_zip(path: Path, stamp: tuple[int, int]) -> zipfile.ZipFile:
     """The zip, opened once per process."""
     try:
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(open_regular(path))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise BuildError(f"{path}: not a zip that can be read ({error})") from error
-
-
-def _walk(folder: Path) -> Iterator["os.DirEntry[str]"]:
-    """Every file below a folder and every link, whatever it leads to; links to folders are not followed."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _walk(Path(entry.path))
-                else:
-                    yield entry
-    except OSError as error:
-        raise BuildError(f"{error.filename or folder}: {error.strerror}") from error

@@ -1,10 +1,11 @@
 """Pictures in: decoding with limits, orientation, and the crop that moves a photo and its points together."""
 
+import os
 import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,14 +15,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL.TiffImagePlugin import TiffImageFile
 
 from maskkit.errors import ImageError
+from maskkit.files.regular import open_regular
 from maskkit.points.landmarks import Points
 
 FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ORIENTATION = 0x0112  # EXIF's tag
+LARGEST_SAMPLE = 0x0155  # TIFF's SMaxSampleValue
+DARKEST = 4095  # of 65,535: the largest value of 12 bits
 LARGEST_PIXELS = 64_000_000  # 192 MB once decoded
+READ_AT_ONCE = 1 << 20  # bytes of a PNG
 LARGEST_JPEG = 64_000_000  # bytes read at once; a longer file is decoded piece by piece
 
 # What Pillow's decoders raise on broken files, beside OSError.
@@ -39,34 +46,51 @@ def read_image(path: str | Path) -> Picture:
     frame is taken. The content decides the format, not the file's ending. Raises ImageError with the file and the
     reason, before decoding where the header already tells that it is too large.
     """
-    return decode_image(path, str(path))
+    with opened_picture(path, FORMATS) as image:
+        return _decoded(image, str(path))
 
 
-def decode_image(source: str | Path | BinaryIO, path: str) -> Picture:
-    """Read a photo as `read_image` does from a file or an open binary file, which errors call `path`."""
-    with opened_picture(source, path, FORMATS) as image:
-        pixels = _plain_jpeg(image)
-        if pixels is not None:
-            return pixels
-        image.load()
-        return np.asarray(_as_rgb(_upright(image)))
+def decode_image(file: BinaryIO, path: str) -> Picture:
+    """Read a photo as `read_image` does from an open binary file, which errors call `path`."""
+    with opened_picture(file, FORMATS, path) as image:
+        return _decoded(image, path)
+
+
+def _decoded(image: Image.Image, path: str) -> Picture:
+    pixels = _plain_jpeg(image)
+    if pixels is not None:
+        return pixels
+    # 16 bits a channel, of which Pillow takes 8 where there are several channels.
+    halved = not image.mode.startswith("I") and any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
+    image.load()
+    picture = np.asarray(_as_rgb(_upright(image), path))
+    if halved and picture.max() <= DARKEST >> 8:
+        raise ImageError(_too_dark(path, f"below {(int(picture.max()) + 1) << 8:,}"))
+    return picture
 
 
 @contextmanager
-def opened_picture(source: str | Path | BinaryIO, path: str, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+def opened_picture(
+    source: str | Path | BinaryIO, formats: tuple[str, ...], path: str | None = None
+) -> Iterator[Image.Image]:
     """Open a picture of one of Pillow's `formats`, whose size is limited before the block decodes it.
 
-    Whatever is wrong with it, also while the block works on it, is an ImageError that names `path`.
+    Whatever is wrong with it, also while the block works on it, is an ImageError that names `path`, where the source
+    is an open file.
     """
+    path = path or str(source)
     try:
         # Pillow's warnings of large pictures are replaced by the limit below; those of odd metadata help nobody.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), ExitStack() as stack:
             warnings.simplefilter("ignore")
-            with Image.open(source, formats=formats) as image:
+            file = stack.enter_context(open_regular(source)) if isinstance(source, str | Path) else source
+            with Image.open(file, formats=formats) as image:
                 if image.width * image.height > LARGEST_PIXELS:
                     raise ImageError(
                         f"{path}: {image.width} x {image.height} pixels are more than the {LARGEST_PIXELS:,} allowed"
                     )
+                if image.format == "PNG":
+                    _check_pixels(file, path)
                 yield image
     except UnidentifiedImageError as error:
         wanted = formats[0] if len(formats) == 1 else f"picture of a known format ({', '.join(formats)})"
@@ -77,6 +101,23 @@ def opened_picture(source: str | Path | BinaryIO, path: str, formats: tuple[str,
         raise ImageError(f"{path}: {error.strerror or error}") from error
     except DECODER_ERRORS as error:
         raise ImageError(f"{path}: broken picture ({error})") from error
+
+
+def _check_pixels(file: BinaryIO, path: str) -> None:
+    """Raise ImageError where the checksum of a PNG's pixels is another; Pillow looks at all but these."""
+    place = file.tell()
+    file.seek(len(PNG_SIGNATURE))
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[:4], "big")
+        if head[4:] != b"IDAT":
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        found = zlib.crc32(b"IDAT")
+        while length and (part := file.read(min(length, READ_AT_ONCE))):
+            found, length = zlib.crc32(part, found), length - len(part)
+        if found != int.from_bytes(file.read(4), "big"):
+            raise ImageError(f"{path}: broken picture (the checksum of its pixels is another)")
+    file.seek(place)
 
 
 def check_picture(image: NDArray[np.uint8]) -> Picture:
@@ -134,17 +175,46 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def _as_rgb(image: Image.Image, path: str) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more
-        values = np.asarray(image, dtype=np.float64)
-        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
-        image = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+        image = Image.fromarray(_in_bytes(image, path))
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.has_transparency_data:
         picture = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     return image.convert("RGB")
+
+
+def _in_bytes(image: Image.Image, path: str) -> NDArray[np.uint8]:
+    """Grey values of more than 8 bits as bytes, by the range that the file names or its kind has.
+
+    Floats run from 0 to 1, or to 255; whole numbers to 255 or 65,535. Raises ImageError for what fits none of them: a
+    guess would make a photo black or white without a word.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ImageError(f"{path}: it holds NaN or infinite values")
+    least, most = float(values.min(initial=0)), float(values.max(initial=0))
+    named = image.tag_v2.get(LARGEST_SAMPLE) if isinstance(image, TiffImageFile) else None
+    if named is not None:
+        top = float(np.max(named))
+    elif image.mode == "F" and most <= 1:
+        top = 1.0
+    else:
+        top = 255.0 if most <= 255 else 65535.0
+    if least < 0 or most > top or not top > 0:
+        raise ImageError(f"{path}: its values run from {least:g} to {most:g}, and 0 to {top:g} is expected; scale them")
+    if named is None and 255 < most <= DARKEST:
+        raise ImageError(_too_dark(path, f"at most {most:,.0f}"))
+    return np.rint(values * (255 / top)).astype(np.uint8)
+
+
+def _too_dark(path: str, extent: str) -> str:
+    return (
+        f"{path}: 16 bits with values {extent} would be nearly black, and are probably 12 bits or fewer that were not "
+        "scaled; scale them to 0 .. 65,535, or save 8 bits"
+    )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import BuildError
-from maskkit.points.landmarks import POINT_COUNT, Points, check_points
+from maskkit.files.regular import open_regular_text
+from maskkit.points.landmarks import LARGEST_COORDINATE, POINT_COUNT, Points, check_points
 from maskkit.points.point_files import COLUMNS
 
 LARGEST_TABLE = 4 << 30  # bytes; the points of a million photos
@@ -87,6 +89,8 @@ def read_pairs(path: Path) -> dict[str, int]:
             raise BuildError(
                 f"{path}, line {number}: a photo's name and a number are expected, not {' '.join(cells)[:60]!r}"
             )
+        if cells[0] in pairs:
+            raise BuildError(f"{path}, line {number}: {cells[0]} has a row already")
         pairs[cells[0]] = int(cells[1])
     return pairs
 
@@ -98,6 +102,8 @@ def read_five_points(path: Path) -> dict[str, NDArray[np.float64]]:
         raise BuildError(f"{path}: the header names {len(names)} coordinates, and five points have 10")
     found: dict[str, NDArray[np.float64]] = {}
     for number, name, cells in rows:
+        if name in found:
+            raise BuildError(f"{path}, line {number}: {name} has a row already")
         found[name] = _floats(path, number, cells, 10).reshape(5, 2)
     return found
 
@@ -127,6 +133,8 @@ def _floats(path: Path, number: int, cells: list[str], count: int) -> NDArray[np
         raise BuildError(f"{path}, line {number}: {error}") from error
     if values.shape != (count,) or not np.isfinite(values).all():
         raise BuildError(f"{path}, line {number}: {count} finite numbers are expected after the name")
+    if np.abs(values).max() > LARGEST_COORDINATE:
+        raise BuildError(f"{path}, line {number}: a point lies farther out than {LARGEST_COORDINATE:g} pixels")
     return values
 
 
@@ -137,12 +145,20 @@ def _read_named(path: Path) -> tuple[list[str], Iterator[tuple[int, str, list[st
         _, header = next(lines, (1, []))
         if len(header) < 1:
             raise BuildError(f"{path}: the first line is a header, a name for the photos and one for each column")
+        _check_columns(path, 1, header)
         return header[1:], ((number, cells[0], cells[1:]) for number, cells in lines)
     _, first = next(lines, (1, []))
     _, names = next(lines, (2, []))
     if len(first) != 1 or not NUMBER.fullmatch(first[0]) or not names:
         raise BuildError(f"{path}: the first line is the number of photos and the second names the attributes")
+    _check_columns(path, 2, names)
     return names, _counted(path, lines, int(first[0]))
+
+
+def _check_columns(path: Path, number: int, names: list[str]) -> None:
+    """Two columns of one name may contradict each other, and nothing says which of them is meant."""
+    if twice := [name for name, count in Counter(names).items() if count > 1 and name]:
+        raise BuildError(f"{path}, line {number}: there are two columns of the name {twice[0]}; rename or remove one")
 
 
 def _counted(path: Path, lines: Lines, promised: int) -> Iterator[tuple[int, str, list[str]]]:
@@ -157,9 +173,7 @@ def _counted(path: Path, lines: Lines, promised: int) -> Iterator[tuple[int, str
 def _read_lines(path: Path) -> Lines:
     """The number and the cells of every line that has any."""
     try:
-        if path.stat().st_size > LARGEST_TABLE:
-            raise BuildError(f"{path}: {path.stat().st_size:,} bytes are more than a table of photos has")
-        with path.open(encoding="utf-8-sig", newline="" if _is_csv(path) else None) as file:
+        with open_regular_text(path, LARGEST_TABLE, newline="" if _is_csv(path) else None) as file:
             rows = csv.reader(file) if _is_csv(path) else map(str.split, iter(lambda: file.readline(LARGEST_LINE), ""))
             for number, cells in enumerate(rows, 1):
                 if cells:

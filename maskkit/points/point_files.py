@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskkit.errors import PointsError
 from maskkit.files.atomic import write_atomically
 from maskkit.files.json_text import parse_json
+from maskkit.files.regular import read_regular_text
 from maskkit.points.landmarks import POINT_COUNT, Points, check_points
 from maskkit.points.mesh import MESH_COUNTS, in_shares, mesh_array, points_from_mesh
 from maskkit.points.mesh_tables import mesh_of_table
@@ -88,9 +89,7 @@ def _known_suffix(path: Path) -> str:
 
 def _read_text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise PointsError(f"{path}: {path.stat().st_size:,} bytes are too many for the points of one face")
-        return path.read_text(encoding="utf-8-sig")
+        return read_regular_text(path, LARGEST_FILE_BYTES)
     except UnicodeDecodeError as error:
         raise PointsError(f"{path}: not a text file") from error
     except OSError as error:

@@ -6,12 +6,12 @@ from string import Template
 
 from maskkit.errors import OutputError
 from maskkit.files.atomic import make_folder, refuse_existing, write_atomically
+from maskkit.files.plain_text import plain
 from maskkit.report.inspection import Inspection
 from maskkit.report.sections import (
     attributes_section,
     detectors_section,
     expected_section,
-    plain,
     pose_section,
     quality_section,
     regions_section,

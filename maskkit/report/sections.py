@@ -4,23 +4,17 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from maskkit.detection.cascade import STEPS
+from maskkit.files.plain_text import plain
 from maskkit.report.charts import COLORS, bar, distribution
 from maskkit.report.doubtful import FEWEST, RULES, SHAKY
 from maskkit.report.inspection import Inspection
 
-LONGEST_NAME = 120  # characters shown of an id or a name
 POSE_CHARTS = {
     "yaw": ("Yaw: the nose's tip beside the middle of the eyes, in eye distances", -1.0, 1.0),
     "roll": ("Roll: the line of the eyes falls to the right, in degrees", -30.0, 30.0),
     "pitch": ("Pitch: the nose's tip between the eyes (0) and the upper lip (1)", 0.0, 1.0),
     "mouth": ("Mouth: gap of the inner lips, in distances of the outer eye corners", 0.0, 0.5),
 }
-
-
-def plain(text: str) -> str:
-    """Make a name from a stranger fit to be shown: nothing that cannot be printed, and not too long."""
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "\u2026"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 from PIL import Image
 
+from maskkit.files.plain_text import plain
 from maskkit.masks.pictures import colorize, draw_points, stack_grid
 from maskkit.masks.resizing import resize_labels
 from maskkit.photos.images import Picture, resize
 from maskkit.points.landmarks import scale_points
 from maskkit.report.inspection import Inspection
-from maskkit.report.sections import plain
 from maskkit.shards.reader import Shard
 
 CELL = 192  # side of a picture in pixels, whatever the size of the photos

@@ -11,6 +11,8 @@ from typing import BinaryIO, NamedTuple
 
 import h5py
 
+from maskkit.files.regular import open_regular
+
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LARGEST_HEADER, LARGEST_HEAP = 1 << 20, 1 << 24  # bytes
 ATTRIBUTE, CONTINUATION, SHARED = 0x0C, 0x10, 2
@@ -35,7 +37,7 @@ def read_text(owner: h5py.Group | h5py.Dataset, name: str, path: Path) -> str:
     kind = attribute.get_type()
     if attribute.shape != () or not (isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()):
         raise ValueError(f"the attribute {name} is not a text")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         base = int(owner.file.userblock_size)
         texts = list(_texts(file, base, int(h5py.h5o.get_info(owner.id).addr), name.encode()))
         if not texts:

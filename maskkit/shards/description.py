@@ -11,13 +11,17 @@ from typing import Any, Protocol
 from maskkit.errors import ShardError
 from maskkit.files.atomic import leads_out, write_atomically
 from maskkit.files.json_text import parse_json
+from maskkit.files.regular import read_regular_text
 from maskkit.masks.regions import RegionScheme
 
 FORMAT = "maskkit-shards"
 VERSION = 1
 SPLITS = ("train", "val", "test")
 FILE_NAME = "dataset.json"
+DIGEST = "sha256"
 LARGEST_SIZE = 4096  # the side of a photo
+MOST_ATTRIBUTES, LONGEST_NAME = 10_000, 1000
+LARGEST_FILE = 1 << 28  # bytes; two million inputs left out
 # Nothing else is opened, so no path can lead out of the folder.
 SHARD_NAME = re.compile(r"(train|val|test)-[0-9]{5}\.h5")
 
@@ -88,6 +92,7 @@ class Dataset:
             "counts": self.all_counts(),
             "shards": [entry.to_dict() for entry in self.shards],
         }
+        content[DIGEST] = _digest(content)
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / FILE_NAME, lambda file: file.write(text.encode()))
 
@@ -119,7 +124,7 @@ def read_dataset(folder: str | Path) -> Dataset:
     """Read and check `dataset.json` of a folder of shards; ShardError names the file and what is wrong."""
     path = Path(folder) / FILE_NAME
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(read_regular_text(path, LARGEST_FILE))
     except FileNotFoundError as error:
         raise ShardError(f"{folder} holds no {FILE_NAME}; a folder made by `maskkit build-celeba` is needed") from error
     except OSError as error:
@@ -130,11 +135,16 @@ def read_dataset(folder: str | Path) -> Dataset:
         raise ShardError(f"{path}: not the description of a {FORMAT} data set")
     if content.get("version") != VERSION:
         raise ShardError(f"{path}: format version {content.get('version')}, and this maskkit reads {VERSION}")
+    if DIGEST in content and content[DIGEST] != _digest(content):  # data sets of old have none
+        raise ShardError(
+            f"{path} is not what was written, by the {DIGEST} in it; take it from a copy, or remove that key to "
+            "have it read as it is"
+        )
     try:
         dataset = Dataset(
             scheme=RegionScheme.from_dict(content["scheme"], str(path)),
             size=_whole(content["image_size"], 1, LARGEST_SIZE),
-            attribute_names=tuple(map(str, content["attribute_names"])),
+            attribute_names=_names(content["attribute_names"]),
             source=dict(content["source"]),
             options=dict(content["options"]),
             versions=dict(content["versions"]),
@@ -160,6 +170,21 @@ def read_finished(folder: str | Path) -> Dataset:
     if not dataset.complete:
         raise ShardError(f"{folder} is not complete: its build was stopped; run the same build again to finish it")
     return dataset
+
+
+def _names(values: list[Any]) -> tuple[str, ...]:
+    if len(values) > MOST_ATTRIBUTES:
+        raise ValueError(f"{len(values):,} attributes are more than the {MOST_ATTRIBUTES:,} allowed")
+    names = tuple(map(str, values))
+    if longest := [name for name in names if len(name) > LONGEST_NAME]:
+        raise ValueError(f"the attribute {longest[0][:40]!r}... has a name of {len(longest[0]):,} characters")
+    return names
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """The SHA-256 of everything else in `dataset.json`, whatever its spaces and order."""
+    others = {key: value for key, value in content.items() if key != DIGEST}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def _entry(item: dict[str, Any]) -> ShardEntry:

@@ -12,21 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import ExchangeError, MaskkitError, MissingExtraError
+from maskkit.files.regular import open_regular
 
-LARGEST_ROW = 1 << 26  # bytes of one row, and of one chunk
+LARGEST_ROW = 1 << 26  # bytes of one row, and of the chunks that it lies in
 LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
 LARGEST_MATLAB = 1 << 28
 LARGEST_VARIABLE = 1 << 26
 
 
-def open_hdf5(path: Path, refusal: type[MaskkitError]) -> h5py.File:
-    """Open an HDF5 file for reading; `refusal`, which names it, where it is none."""
+def open_hdf5(path: Path, refusal: type[MaskkitError], keep: int = 1 << 20) -> h5py.File:
+    """Open an HDF5 file for reading; `refusal`, which names it, where it is none or no regular file.
+
+    HDF5 will `keep` so many bytes of each data set unpacked.
+    """
     try:
-        return h5py.File(path, "r")
-    except (OSError, RuntimeError, ValueError) as error:
-        number = error.errno if isinstance(error, OSError) else None
-        reason = os.strerror(number) if number else "not an HDF5 file that can be read"
-        raise refusal(f"{path}: {reason}") from error
+        with open_regular(path) as file:  # HDF5 would wait for a pipe; it opens by name, so that is what is compared
+            try:
+                opened = h5py.File(path, "r", rdcc_nbytes=keep)
+            except (OSError, RuntimeError, ValueError) as error:
+                raise refusal(f"{path}: not an HDF5 file that can be read") from error
+            if not os.path.sameopenfile(opened.id.get_vfd_handle(), file.fileno()):
+                opened.close()
+                raise refusal(f"{path}: it was replaced while it was opened")
+    except OSError as error:
+        raise refusal(f"{path}: {error.strerror or 'not an HDF5 file that can be read'}") from error
+    return opened
 
 
 def own_dataset(file: h5py.File, name: str, path: Path, refusal: type[MaskkitError]) -> h5py.Dataset:
@@ -44,7 +54,8 @@ def check_claims(data: h5py.Dataset, name: str, path: Path, refusal: type[Maskki
     """
     item = data.dtype.itemsize
     ratio, row = (LARGEST_RATIO, data.shape[1:]) if packed else (1, data.shape)
-    largest = max(math.prod(row), math.prod(data.chunks or ())) * item
+    unpacked = unpacked_for_row(data) if packed else math.prod(data.chunks or ()) * item
+    largest = max(math.prod(row) * item, unpacked)
     if largest > LARGEST_ROW or math.prod(data.shape) * item > ratio * path.stat().st_size:
         raise refusal(f"{path}: {name} claims the shape {data.shape}, which this file cannot hold")
 
@@ -62,6 +73,14 @@ def checked_numbers(file: h5py.File, name: str, *dimensions: int) -> h5py.Datase
     return data
 
 
+def unpacked_for_row(data: h5py.Dataset) -> int:
+    """The bytes of all chunks that hold a part of one row; 0 where the rows are not packed."""
+    if not data.chunks:
+        return 0
+    across = zip(data.shape[1:], data.chunks[1:], strict=True)
+    return int(math.prod([*data.chunks, *(-(-side // chunk) for side, chunk in across)]) * data.dtype.itemsize)
+
+
 def read_matlab(path: Path, name: str) -> NDArray[Any]:
     """One numeric variable of a MATLAB 5 file; ExchangeError where it is missing, too large or something else."""
     try:
@@ -70,7 +89,8 @@ def read_matlab(path: Path, name: str) -> NDArray[Any]:
         raise MissingExtraError("scipy", "exchange", "reading MATLAB files") from error
     _check_matlab(path)
     try:
-        value = loadmat(path, variable_names=[name]).get(name)
+        with open_regular(path) as file:
+            value = loadmat(file, variable_names=[name]).get(name)
     except Exception as error:  # scipy's parser raises whatever its input leads it into
         raise ExchangeError(f"{path}: not a MATLAB 5 file that can be read ({error})") from error
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
@@ -84,7 +104,7 @@ def _check_matlab(path: Path) -> None:
         size = path.stat().st_size
         if size > LARGEST_MATLAB:
             raise ExchangeError(f"{path}: {size:,} bytes, and at most {LARGEST_MATLAB:,} are read")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
             if order is None:
                 raise ExchangeError(f"{path}: not a MATLAB 5 file (save it with -v7, not -v7.3)")

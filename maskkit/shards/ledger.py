@@ -9,11 +9,13 @@ from random import Random
 
 from maskkit.errors import ShardError
 from maskkit.files.atomic import write_atomically
+from maskkit.files.regular import open_regular_text
 from maskkit.masks.pictures import draw_points, overlay, stack_grid, write_png
 from maskkit.shards.description import Dataset
 from maskkit.shards.reader import Shard
 
 LEDGER, PREVIEW = "ledger.csv", "preview.png"
+LARGEST_LEDGER = 1 << 32  # bytes
 COLUMNS = ("id", "outcome", "reason", "detector", "score", "split")
 QUALITY = "quality"  # a column more where the data set was built with the score
 PREVIEW_ROWS, PREVIEW_COLUMNS = 48, 8
@@ -54,7 +56,7 @@ def read_ledger(folder: Path) -> list[dict[str, str]]:
     """The lines of `ledger.csv`."""
     path = folder / LEDGER
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_regular_text(path, LARGEST_LEDGER, newline="") as file:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ShardError(f"{path} cannot be read ({error})") from error

@@ -17,6 +17,7 @@ from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme
 from maskkit.photos.images import Picture
 from maskkit.shards.attribute_text import read_text
+from maskkit.shards.checksums import check_lone_shard, check_shard
 from maskkit.shards.description import SPLITS, Dataset, ShardEntry, read_finished
 from maskkit.shards.guard import open_hdf5
 from maskkit.shards.structure import check_structure
@@ -26,7 +27,7 @@ READ_ERRORS = (OSError, RuntimeError, ValueError, IndexError, EOFError, zlib.err
 
 
 class Shard:
-    """One open shard file, its structure checked, and its size and rows against `dataset.json` if given.
+    """One open shard file, its structure checked, and its size, SHA-256 and rows against `dataset.json` if given.
 
     Raises ShardError that names the file. To be closed, or used in a `with` statement.
     """
@@ -34,8 +35,10 @@ class Shard:
     def __init__(self, path: Path, dataset: Dataset | None = None, entry: ShardEntry | None = None) -> None:
         self.path, self._descriptor = path, -1
         try:
-            if entry is not None and path.stat().st_size != entry.bytes:
-                raise ShardError(f"{path}: {path.stat().st_size:,} bytes, and dataset.json promises {entry.bytes:,}")
+            if entry is not None:
+                check_shard(path, entry)
+            else:
+                check_lone_shard(path)
         except OSError as error:
             raise ShardError(f"{path}: {error.strerror}") from error
         self._file = open_hdf5(path, ShardError)

@@ -1,5 +1,6 @@
 """Whether an HDF5 file is a shard of format 1, and the one that `dataset.json` promises."""
 
+import math
 from pathlib import Path
 
 import h5py
@@ -9,8 +10,9 @@ from maskkit.files.json_text import parse_json
 from maskkit.points.landmarks import POINT_COUNT
 from maskkit.shards.attribute_text import read_text
 from maskkit.shards.description import FORMAT, VERSION, Dataset, ShardEntry
-from maskkit.shards.guard import check_claims, own_dataset
+from maskkit.shards.guard import check_claims, own_dataset, unpacked_for_row
 
+MOST_TIMES, CACHE = 8, 1 << 20  # of a row may be unpacked for it; bytes that HDF5 keeps unpacked
 PACKED = ("image", "mask")  # the pictures are read row by row and may be packed; all else is read at once
 
 
@@ -19,7 +21,10 @@ def check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry:
     if not _says_format(file, path):
         raise ShardError(f"{path}: not a shard of {FORMAT} version {VERSION}")
     for name in file:
-        check_claims(own_dataset(file, name, path, ShardError), name, path, ShardError, packed=name in PACKED)
+        data = own_dataset(file, name, path, ShardError)
+        check_claims(data, name, path, ShardError, packed=name in PACKED)
+        if name in PACKED:
+            _check_chunks(data, name, path)
     if dataset is not None and entry is not None:
         _check_description(file, path, dataset, entry)
     if "image" not in file or file["image"].ndim != 4:
@@ -46,6 +51,16 @@ def check_structure(file: h5py.File, path: Path, dataset: Dataset | None, entry:
             raise ShardError(f"{path}: {name} is {found}, and {kind} {shape} was promised")
     if "id" not in file or file["id"].shape != (count,) or file["id"].dtype.kind != "S":
         raise ShardError(f"{path}: id is not {count} fixed-length strings")
+
+
+def _check_chunks(data: h5py.Dataset, name: str, path: Path) -> None:
+    """Refuse rows for each of which far more would be unpacked than it is."""
+    row, unpacked = math.prod(data.shape[1:]) * data.dtype.itemsize, unpacked_for_row(data)
+    if unpacked > max(MOST_TIMES * row, CACHE):
+        raise ShardError(
+            f"{path}: {name} lies in chunks of {data.chunks}, and {unpacked:,} bytes would be unpacked for each row; "
+            "store it a row a chunk"
+        )
 
 
 def _says_format(file: h5py.File, path: Path) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import PIL
 
 from maskkit.detection import dlib_models
+from maskkit.files.regular import file_sha256
 
 
 def tool_versions(steps: list[str]) -> dict[str, str]:
@@ -16,7 +17,7 @@ def tool_versions(steps: list[str]) -> dict[str, str]:
     versions = {name: str(module.__version__) for name, module in modules.items()}
     if steps not in ([], ["given"]):
         versions["dlib"] = str(dlib_models.import_dlib().__version__)
-        versions["dlib_model_sha256"] = dlib_models.model_sha256(dlib_models.find_model())
+        versions["dlib_model_sha256"] = file_sha256(dlib_models.find_model())
     if "mtcnn" in steps:
         versions |= {name: _installed(name) for name in ("facenet-pytorch", "torch")}
     return {"maskkit": version("maskkit"), **versions}

@@ -19,7 +19,7 @@ from cli.gan_measures import _print_table
 from gan.data.rows import RowsAtSize
 from gan.errors import DataError, InputError
 from gan.evaluation.features import frechet_distance
-from gan.evaluation.judges import weights_sha256
+from gan.evaluation.judges import network_sha256
 from gan.evaluation.material import read_all, read_points
 from gan.evaluation.measures import PARTS
 from gan.evaluation.report import COLUMNS, Report
@@ -75,7 +75,7 @@ def test_every_figure_has_its_recipe_and_count(
     assert result["measured"] == 8 and result["step"] == 40 and result["rows"]["train"]["count"] == 40
     assert set(figures["attributes/edited"]["by"]) == set(gan.load_generator(small_run).attribute_names)
     hashes = {name: judge["sha256"] for name, judge in result["judges"].items()}
-    assert hashes["own segmentor"] == weights_sha256(load_segmentor(small_run))
+    assert hashes["own segmentor"] == network_sha256(load_segmentor(small_run))
     kept = {weights_of(path) for path in judge_folder.iterdir()}
     assert {hashes["independent segmentor"], hashes["independent classifier"]} == kept
     assert "fid" in next(iter(result["left_out"])) or "features/fid_generated" in figures

@@ -19,6 +19,8 @@ from maskkit.exchange.formats.label_png import encode_png, read_label_map
 from maskkit.exchange.formats.pairs import find_pairs, load, outside
 from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Pair, read_tables
 from maskkit.exchange.outgoing import Outgoing, SampleTable
+from maskkit.files.regular import read_regular_text
+from maskkit.files.walking import files_below
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
@@ -40,6 +42,7 @@ def write(outgoing: Outgoing, folder: Path) -> None:
 
     Faces are numbered through all splits; `samples.csv` tells each one's id and split.
     """
+    names = _column_names(outgoing.attribute_names)
     (folder / IMAGES).mkdir()
     face, lines = 0, []
     with SampleTable(folder, outgoing) as table:
@@ -57,8 +60,18 @@ def write(outgoing: Outgoing, folder: Path) -> None:
                 lines.append(f"{face}.jpg " + " ".join("1" if one else "-1" for one in sample.attributes))
                 table.add(sample, str(face))
                 face += 1
-    text = "\n".join([str(face), " ".join(outgoing.attribute_names), *lines]) + "\n"
+    text = "\n".join([str(face), " ".join(names), *lines]) + "\n"
     (folder / ATTRIBUTES).write_text(text, encoding="utf-8")
+
+
+def _column_names(names: tuple[str, ...]) -> list[str]:
+    """Names for a table whose columns are divided by spaces; ExchangeError where two would be one."""
+    columns = ["_".join(name.split()) or "_" for name in names]
+    for i, column in enumerate(columns):
+        if column in columns[:i]:
+            other = names[columns.index(column)]
+            raise ExchangeError(f"the attributes {other!r} and {names[i]!r} would have the same name in {ATTRIBUTES}")
+    return columns
 
 
 def read(source: Path, scheme: str | None, images: str | None, masks: str | None) -> Incoming:
@@ -84,18 +97,21 @@ def read(source: Path, scheme: str | None, images: str | None, masks: str | None
 
 def _read_parts(source: Path, photos: Path, labels: Path, scheme: RegionScheme) -> Incoming:
     parts: dict[int, dict[str, Path]] = defaultdict(dict)
+    twice: dict[int, str] = {}
     for path in sorted(labels.glob("*/*.png")):
         if named := PART.fullmatch(path.name):
-            parts[int(named["face"])][named["part"]] = path
+            face, part = int(named["face"]), named["part"]
+            if part in parts[face]:
+                twice[face] = f"two pictures of its part {part}"
+            parts[face][part] = path
     # A face of an export may be all background; in the data set itself a face without parts is one that is missing.
-    may_be_empty = (source / "samples.csv").is_file()
+    may_be_empty = (source / "samples.csv").exists()
     pairs = []
-    for photo in sorted(photos.rglob("*")):
-        if photo.suffix.lower() not in SUFFIXES:
-            continue
+    for photo in files_below(photos, SUFFIXES):
         name = photo.relative_to(photos).as_posix()
         found = parts.pop(int(photo.stem), {}) if re.fullmatch(r"[0-9]{1,9}", photo.stem) else {}
         problem = "" if found or may_be_empty else "no part of this face"
+        problem = problem or (twice.get(int(photo.stem), "") if found else "")
         strange = [part for part in found if part not in scheme.names]
         if strange:
             problem = f"the part {strange[0]} is no class of {scheme.name}"
@@ -131,9 +147,9 @@ def _with_tables(incoming: Incoming, source: Path) -> Incoming:
                 incoming.pairs[i] = replace(pair, attributes=blank, problem=pair.problem or "no row in samples.csv")
         incoming.attribute_names, incoming.known = tables.attribute_names, tables.with_points()
         return incoming
-    if (source / ATTRIBUTES).is_file():
+    if (source / ATTRIBUTES).exists():
         _add_attributes(incoming, source / ATTRIBUTES)
-    if (source / MAPPING).is_file() and (source / PARTITION).is_file():
+    if (source / MAPPING).exists() and (source / PARTITION).exists():
         splits = _official_splits(source)
         for i, pair in enumerate(incoming.pairs):
             split = splits.get(Path(pair.id).stem, "")
@@ -169,12 +185,17 @@ def _official_splits(source: Path) -> dict[str, str]:
 
 def _rows(path: Path, columns: int) -> list[list[str]]:
     try:
-        if path.stat().st_size > LARGEST_TABLE:
-            raise ExchangeError(f"{path}: {path.stat().st_size:,} bytes are too many for this table")
-        rows = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExchangeError(f"{path} cannot be read ({error})") from error
+        rows = [line.split() for line in read_regular_text(path, LARGEST_TABLE).splitlines() if line.strip()]
+    except OSError as error:
+        raise ExchangeError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ExchangeError(f"{path}: not a text file") from error
     wrong = [number for number, cells in enumerate(rows, 1) if len(cells) != columns]
     if wrong:
         raise ExchangeError(f"{path}, row {wrong[0]}: {len(rows[wrong[0] - 1])} cells, and {columns} are expected")
+    seen: set[str] = set()
+    for number, cells in enumerate(rows, 1):
+        if cells[0] in seen:
+            raise ExchangeError(f"{path}, row {number}: {cells[0]} has a row already")
+        seen.add(cells[0])
     return rows

@@ -13,6 +13,7 @@ from maskkit.exchange.formats.label_png import voc_color
 from maskkit.exchange.formats.pairs import outside
 from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Known, Pair
 from maskkit.files.json_text import parse_json
+from maskkit.files.regular import read_regular
 from maskkit.masks.raster import LabelMap, fill_polygon
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
 from maskkit.photos.images import LARGEST_PIXELS, Picture, read_image
@@ -76,9 +77,7 @@ def _json_files(source: Path, place: str) -> list[Path]:
 
 def _content(path: Path) -> dict[str, list[Entry]]:
     try:
-        if path.stat().st_size > LARGEST_TABLE:
-            raise ExchangeError(f"{path}: {path.stat().st_size:,} bytes are too many for annotations")
-        content = parse_json(path.read_bytes())
+        content = parse_json(read_regular(path, LARGEST_TABLE))
     except (OSError, ValueError) as error:
         raise ExchangeError(f"{path}: not JSON that can be read ({error})") from error
     lists = ("images", "annotations", "categories")

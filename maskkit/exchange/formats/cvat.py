@@ -16,6 +16,7 @@ from maskkit.exchange.formats.label_png import encode_png, read_label_map, voc_c
 from maskkit.exchange.formats.pairs import find_pairs
 from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Known, Pair, Tables, read_tables
 from maskkit.exchange.outgoing import Outgoing, SampleTable
+from maskkit.files.regular import read_regular_text
 from maskkit.masks.pictures import colorize
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
@@ -93,9 +94,7 @@ def read(source: Path, scheme: str | None, images: str | None, masks: str | None
 
 def _read_labels(path: Path) -> RegionScheme:
     try:
-        if path.stat().st_size > LARGEST_TABLE:
-            raise ExchangeError(f"{path}: {path.stat().st_size:,} bytes are too many for a list of labels")
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular_text(path, LARGEST_TABLE)
     except (OSError, UnicodeDecodeError) as error:
         raise ExchangeError(f"{path} cannot be read ({error})") from error
     regions: list[Region] = []
@@ -129,6 +128,10 @@ def _splits(folder: Path) -> dict[str, str]:
     splits: dict[str, str] = {}
     for split in SPLITS:
         path = folder / f"{split}.txt"
-        if path.is_file() and path.stat().st_size <= LARGEST_TABLE:
-            splits |= dict.fromkeys(path.read_text(encoding="utf-8", errors="replace").splitlines(), split)
+        if not path.exists():
+            continue
+        try:
+            splits |= dict.fromkeys(read_regular_text(path, LARGEST_TABLE).splitlines(), split)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ExchangeError(f"{path} cannot be read ({error})") from error
     return splits

@@ -43,9 +43,11 @@ def _describe(source: Path, file: h5py.File, brightness: str) -> Incoming:
     pictures = checked_numbers(file, "ih", 4)
     labels = checked_numbers(file, "b_", 4)
     count, channels, width, height = pictures.shape
-    mean = _mean(file, (channels, width, height))
+    if 0 in pictures.shape:
+        raise ExchangeError(f"{file.filename}: ih is {pictures.shape}, and holds no picture")
     if channels != 3 or labels.shape != (count, 1, width, height):
         raise ExchangeError(f"{file.filename}: ih is {pictures.shape} and b_ is {labels.shape}, not of one set")
+    mean = _mean(file, (channels, width, height))
     colors = read_matlab(source / "language_original.mat", "color_").ravel()
     if len(colors) != count or not np.isin(colors, np.arange(1, COLORS + 1)).all():
         raise ExchangeError(f"{source / 'language_original.mat'}: color_ is not {count:,} values from 1 to {COLORS}")

@@ -56,7 +56,7 @@ def read_label_map(path: Path, scheme: RegionScheme, ignore: int | None = None) 
     Raises ImageError with the file and the value for anything else, before decoding where the header tells that it is
     large.
     """
-    with opened_picture(path, str(path), ("PNG",)) as image:
+    with opened_picture(path, ("PNG",)) as image:
         mode, array = image.mode, np.asarray(image)
     if mode in ("RGBA", "LA"):
         if array[..., -1].min() < 255:

@@ -7,6 +7,7 @@ from pathlib import Path
 from maskkit.errors import ExchangeError
 from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.exchange.incoming import Incoming, Known, Pair, Tables, read_tables
+from maskkit.files.walking import files_below
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
@@ -23,7 +24,7 @@ def read_label_pngs(
     the export's `scheme.json`.
     """
     images, masks = images or "images", masks or "masks"
-    if scheme is None and not (source / "scheme.json").is_file():
+    if scheme is None and not (source / "scheme.json").exists():
         raise ExchangeError(f"{source} does not tell what its labels mean: give --scheme, a name or a .json file")
     regions = load_scheme(scheme or (source / "scheme.json").absolute())
     parts = {split: source / split for split in SPLITS if (source / split / masks).is_dir()}
@@ -63,10 +64,9 @@ def find_pairs(source: Path, images: Path, masks: Path) -> Iterator[tuple[str, P
         if not folder.is_dir():
             raise ExchangeError(f"{folder}: no such folder; name the folders with --images and --masks")
     photos: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(images.rglob("*")):
-        if path.suffix.lower() in SUFFIXES:
-            photos[path.relative_to(images).with_suffix("").as_posix()].append(path)
-    for mask in sorted(masks.rglob("*.png")):
+    for path in files_below(images, SUFFIXES):
+        photos[path.relative_to(images).with_suffix("").as_posix()].append(path)
+    for mask in files_below(masks, (".png",)):
         name = mask.relative_to(masks).with_suffix("").as_posix()
         found = [path for path in photos.pop(name, []) if path != mask]
         problem = "" if len(found) == 1 else "several photos of this name" if found else "no photo of this name"

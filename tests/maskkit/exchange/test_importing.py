@@ -91,12 +91,15 @@ def test_points_move_with_the_photo_and_draw_the_mask_anew(drawn_shards: Path, e
     edited = Path(shutil.copytree(exported / "palette", tmp_path / "edited"))
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(edited / "val" / "masks" / "000040.png")
     maskkit.import_masks(edited, tmp_path / "skips", "label-png", Options(size=64))
-    assert "do not draw its mask; remove landmarks.csv" in reasons(tmp_path / "skips")["000040.png"]
+    assert "do not draw its mask; to take the masks alone, remove" in reasons(tmp_path / "skips")["000040.png"]
     (edited / "landmarks.csv").unlink()
     with pytest.raises(ExchangeError, match=r"landmarks\.csv"):
         maskkit.import_masks(edited, tmp_path / "no", "label-png", Options(size=64))
     lines = [line[:8] for line in csv.reader((edited / "samples.csv").open())]  # without what found the points
     (edited / "samples.csv").write_text("\n".join(map(",".join, lines)))
+    with pytest.raises(ExchangeError, match=r"samples\.csv is not what was exported.*remove export\.json"):
+        maskkit.import_masks(edited, tmp_path / "no", "label-png", Options(size=64))
+    (edited / "export.json").unlink()
     maskkit.import_masks(edited, tmp_path / "taken", "label-png", Options(size=64, attributes=("Young", "Male")))
     first = rows(tmp_path / "taken", "val")[0]
     assert not first["mask"].any() and "landmarks" not in first

@@ -14,7 +14,7 @@ import pytest
 
 import maskkit
 from maskkit.errors import ShardError
-from maskkit.shards.description import read_dataset
+from maskkit.shards.description import DIGEST, read_dataset
 from tests.drawn import drawn_row, write_drawn_shards
 
 
@@ -146,7 +146,11 @@ def test_verify_names_the_first_broken_promise(copy: Path, damage: object, messa
 
 def test_mixed_up_names_are_noticed(copy: Path) -> None:
     path = copy / "dataset.json"
-    text = path.read_text()
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "attribute_names": ["Bald"]}))
+    with pytest.raises(ShardError, match=r"is not what was written, by the sha256 in it.*remove that key"):
+        maskkit.verify(copy)
+    text = json.dumps({key: value for key, value in content.items() if key != DIGEST})
     for old, new, message in (("Black_Hair", "Bald", "attribute_names"), ('"skin"', '"scarf"', "scheme")):
         path.write_text(text.replace(old, new))
         with pytest.raises(ShardError, match=f"its {message} is"):
@@ -247,7 +251,9 @@ def test_a_reader_refuses_a_cut_shard_and_an_unfinished_build(copy: Path) -> Non
 )  # fmt: skip
 def test_descriptions_are_checked(copy: Path, change: dict[str, object], message: str) -> None:
     path = copy / "dataset.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    content = json.loads(path.read_text())
+    del content[DIGEST]  # as in data sets of old
+    path.write_text(json.dumps({**content, **change}))
     with pytest.raises(ShardError, match=message) as error:
         maskkit.ShardReader(copy)
     assert str(path) in str(error.value)
