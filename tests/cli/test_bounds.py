@@ -1,6 +1,7 @@
 """Files that ask for far more than they hold, and names that do more than name."""
 
 import json
+import logging
 import os
 import resource
 import shutil
@@ -112,8 +113,6 @@ def test_what_is_printed_steers_no_terminal(
 
     @click.command()
     def work() -> None:
-        import logging
-
         with progress("working", 1) as advance:
             advance(1, f"photo{ESCAPE}.jpg")
         logging.getLogger("maskkit").warning("%s is odd", ESCAPE + "x" * 5000)
