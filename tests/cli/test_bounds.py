@@ -86,7 +86,7 @@ def test_folders_a_thousand_deep(tmp_path: Path) -> None:
         assert list(PhotoFolder(tmp_path).names()) == [str(deep / "photo.jpg")]
     finally:  # nor could pytest remove it
         (tmp_path / deep / "photo.jpg").unlink()
-        os.removedirs(tmp_path / deep)  # noqa: PTH
+        os.removedirs(tmp_path / deep)
 
 
 def test_deepfashion_without_pixels(tmp_path: Path) -> None:
