@@ -1,12 +1,13 @@
 """Does a change leave SCGAN as it was, to the bit? `python -m benchmarks.fingerprint > after.txt`, about a minute.
 
 Trains every preset and ablation, cut down to 32 x 32 and an eighth of the width, on drawn faces: 40 steps of `tiny`, 4
-of each other. Prints a line for each with the SHA-256 of its `metrics.jsonl` and of every tensor in its checkpoint
+of each other. Prints a line for each with the SHA-256 of its metrics and of every tensor in its checkpoint
 (networks, averages, Adam's moments, noise). Two states of the code compute the same where `diff before.txt after.txt`
 says nothing, on one machine with one version of torch.
 """
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 import gan
+from gan.runs.metrics_line import decode_line
 from tests.drawn import write_drawn_shards
 from tests.gan.resuming import CASES, ONE_OF, settings_of
 
@@ -39,7 +41,8 @@ def main() -> None:
             for where, value in sorted(_tensors({part: content[part] for part in PARTS})):
                 digest.update(f"{where} {value.dtype} {tuple(value.shape)}\n".encode())
                 digest.update(value.reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
-            metrics = hashlib.sha256((run / "metrics.jsonl").read_bytes())
+            values = map(decode_line, (run / "metrics.jsonl").read_bytes().splitlines())  # without their checksums
+            metrics = hashlib.sha256("".join(json.dumps(line) + "\n" for line in values).encode())
             print(f"{case:34} {metrics.hexdigest()} {digest.hexdigest()}", flush=True)
 
 

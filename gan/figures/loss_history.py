@@ -102,4 +102,4 @@ def _line(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         return decode_line(line)
     except ValueError as error:
-        raise RunError(f"{path}, line {number}: not a line of metrics ({error})") from error
+        raise RunError(f"{path}, line {number}: {error}") from error

@@ -17,8 +17,8 @@ def decode_line(line: str | bytes) -> dict[str, Any]:
     """Give the values of a line. Raises ValueError where it is no JSON object, or not what was written."""
     try:
         content = json.loads(line)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error})") from error
     if not isinstance(content, dict):
         raise ValueError("no JSON object")
     if _CHECKSUM in content and content.pop(_CHECKSUM) != _checksum(content):  # lines of old have none

@@ -1,6 +1,7 @@
 """Files that ask for far more than they hold, and names that do more than name."""
 
 import json
+import logging
 import os
 import resource
 import shutil
@@ -85,7 +86,7 @@ def test_folders_a_thousand_deep(tmp_path: Path) -> None:
         assert list(PhotoFolder(tmp_path).names()) == [str(deep / "photo.jpg")]
     finally:  # nor could pytest remove it
         (tmp_path / deep / "photo.jpg").unlink()
-        os.removedirs(tmp_path / deep)  # noqa: PTH
+        os.removedirs(tmp_path / deep)
 
 
 def test_deepfashion_without_pixels(tmp_path: Path) -> None:
@@ -112,8 +113,6 @@ def test_what_is_printed_steers_no_terminal(
 
     @click.command()
     def work() -> None:
-        import logging
-
         with progress("working", 1) as advance:
             advance(1, f"photo{ESCAPE}.jpg")
         logging.getLogger("maskkit").warning("%s is odd", ESCAPE + "x" * 5000)

@@ -3,13 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import maskkit
+from maskkit.detection.cascade import STEPS
 from maskkit.errors import BuildError, ExchangeError
 from maskkit.exchange import celebamask_hq
 from maskkit.exchange.incoming import read_splits, read_tables
 from maskkit.photos.tables import read_attribute_table, read_five_points, read_pairs
+from maskkit.shards.description import Dataset
+from maskkit.shards.writer import write_shard
+from tests.drawn import ATTRIBUTES, drawn_row, write_drawn_shards
 
 FIVE = "1\na b c d e f g h i j\n"
 
@@ -68,8 +73,6 @@ def test_two_pictures_of_one_part(tmp_path: Path) -> None:
 
 
 def test_attributes_with_spaces_come_back_from_celebamask_hq(tmp_path: Path) -> None:
-    from tests.drawn import write_drawn_shards
-
     shards = write_drawn_shards(tmp_path / "shards", {"train": 4}, names=("Young face", "Male", "a b"))
     maskkit.export_shards(shards, tmp_path / "export", "celebamask-hq")
     names, table = read_attribute_table(tmp_path / "export" / celebamask_hq.ATTRIBUTES)
@@ -80,18 +83,11 @@ def test_attributes_with_spaces_come_back_from_celebamask_hq(tmp_path: Path) -> 
 
 
 def test_a_long_id_forbids_no_export(tmp_path: Path) -> None:
-    import numpy as np
-    from maskkit.shards.writer import write_shard
-
-    from maskkit.detection.cascade import STEPS
-    from maskkit.shards.description import Dataset
-    from tests.drawn import drawn_row
-
     rows = [drawn_row(i, 32) for i in range(3)]
     rows[0].id, rows[1].id = "é" * 110 + "a.jpg", "é" * 110 + "b.jpg"
     shards = tmp_path / "shards"
     shards.mkdir()
-    dataset = Dataset(maskkit.load_scheme("scgan"), 32, ("A", "B", "C", "D", "E"), {"kind": "drawn"}, {}, {})
+    dataset = Dataset(maskkit.load_scheme("scgan"), 32, ATTRIBUTES, {"kind": "drawn"}, {}, {})
     dataset.shards.append(write_shard(shards, "train-00000.h5", rows, dataset, tuple(STEPS)))
     dataset.complete = True
     dataset.write(shards)

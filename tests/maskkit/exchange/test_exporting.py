@@ -235,7 +235,7 @@ def test_an_export_is_whole_or_not_there(drawn_shards: Path, tmp_path: Path, mon
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("name", ["../out.png", "/etc/x.png", "a/../../x.png", "a\\b.png", "x" * 300 + ".png", "a\nb"])
+@pytest.mark.parametrize("name", ["../out.png", "/etc/x.png", "a/../../x.png", "a\\b.png", "a\nb"])
 def test_ids_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
     shards = write_labels(tmp_path / "shards", [name], "deepfashion")
     with pytest.raises(OutputError, match="cannot be a file's name"):

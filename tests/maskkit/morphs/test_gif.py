@@ -21,7 +21,7 @@ def frame(number: int, side: int = 40) -> Picture:
     return picture
 
 
-def test_each_frame_is_shown_as_long_as_it_should(tmp_path: object) -> None:
+def test_each_frame_is_shown_as_long_as_it_should() -> None:
     frames = [frame(number) for number in (0, 1, 1, 1, 2, 9, 9, 20)]
     buffer = io.BytesIO()
     write_gif(buffer, iter(frames), 12.5, "made by hand " * 30)
