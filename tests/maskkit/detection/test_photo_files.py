@@ -78,6 +78,16 @@ def test_all_faces_are_those_of_all_steps_each_once(faces_fixture: Path) -> None
     assert faces[0].points[:, 0].max() < large.shape[1] < faces[1].points[:, 0].min()
 
 
+def test_seven_guests_at_a_table(real_data: Path) -> None:
+    photo = maskkit.read_image(real_data / "dlib_faces" / "2008_002079.jpg")
+    assert len(maskkit.detect(photo)) == 1
+    faces = maskkit.detect(photo, every_face=True)
+    assert len(faces) >= 6
+    middles = np.array([face.points.mean(axis=0) for face in faces])
+    apart = np.linalg.norm(middles[:, None] - middles, axis=2) + 1e9 * np.eye(len(faces))
+    assert apart.min() > 20  # each once; the nearest two sit 40 pixels apart
+
+
 def test_the_largest_of_several_faces_is_told(tmp_path: Path) -> None:
     photos = painted(tmp_path / "photos", [1, 2])
     result = maskkit.write_landmarks([photos], tmp_path / "out", format="json", detector=Painted())
