@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -88,4 +89,31 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(dlib_models.MODEL_VARIABLE)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(DetectionError, match="pip install 'maskkit"):
+        dlib_models.predictor()
+
+
+def test_large_photos_are_searched_in_smaller_ones(faces_fixture: Path) -> None:
+    small = maskkit.read_image(faces_fixture / "collins.jpg")
+    height, width = small.shape[:2]
+    large = cv2.resize(small, (13 * width, 13 * height))
+    searched, times = dlib_models.to_search(large)
+    assert (times, searched.shape) == (2, (13 * height // 2, 13 * width // 2, 3))
+    assert dlib_models.to_search(small)[0] is small
+    ((box, _),) = dlib_models.find_boxes(large, 0)
+    ((expected, _),) = dlib_models.find_boxes(small, 0)
+    assert np.abs(np.array(box) / 13 - expected).max() < 0.15 * (expected[2] - expected[0])
+
+
+def test_a_damaged_model_of_the_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tmp_path / "face_recognition_models" / "models" / dlib_models.MODEL_NAME
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"cut short")
+    (tmp_path / "face_recognition_models" / "__init__.py").touch()
+    monkeypatch.delenv(dlib_models.MODEL_VARIABLE, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    dlib_models.predictor.cache_clear()
+    with pytest.raises(DetectionError, match=rf"{model} is damaged: its SHA-256 is .*; install it again"):
+        dlib_models.predictor()
+    monkeypatch.setenv(dlib_models.MODEL_VARIABLE, str(model))
+    with pytest.raises(DetectionError, match="is not a dlib model that can be read"):
         dlib_models.predictor()
