@@ -9,7 +9,7 @@ import pytest
 import maskkit
 from maskkit.detection.cascade import STEPS
 from maskkit.errors import BuildError, ExchangeError
-from maskkit.exchange import celebamask_hq
+from maskkit.exchange.formats import celebamask_hq
 from maskkit.exchange.incoming import read_splits, read_tables
 from maskkit.photos.tables import read_attribute_table, read_five_points, read_pairs
 from maskkit.shards.description import Dataset
