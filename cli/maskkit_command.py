@@ -1,8 +1,10 @@
 """The command `maskkit`: photos to points, masks, morphs and shards."""
 
+import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -22,13 +24,16 @@ from cli.shared import EXIT_FAILED, Advance, print_json, progress, run, say_erro
 from maskkit.detection.cascade import FREE_DETECTORS, FaceChoice, choose
 from maskkit.doctor import examine
 from maskkit.errors import MaskkitError, OutputError
-from maskkit.files.atomic import leads_out, make_folder, refuse_existing, write_atomically
+from maskkit.files.atomic import leads_out
+from maskkit.files.outputs import lies_in, owned
+from maskkit.files.result_folder import ResultFolder
+from maskkit.masks.pictures import encode_palette_png, encode_png
 from maskkit.masks.raster import LabelMap
 from maskkit.photos.images import SUFFIXES as IMAGE_SUFFIXES
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import Points
 from maskkit.points.point_files import SUFFIXES as POINT_SUFFIXES
-from maskkit.points.point_files import points_table
+from maskkit.points.point_files import encode_points, points_table
 
 LARGEST_SIDE = 16384  # of a mask
 
@@ -71,22 +76,25 @@ def landmarks(
     """
     failed: dict[str, str] = {}
     paths = _photos(images, failed)
-    results = Results(out, paths, overwrite)
-    table = results.target("landmarks.csv") if kind == "csv" else None
+    results = ResultFolder(out, paths, overwrite)
     found: dict[str, maskkit.Face] = {}
-    for path, name in _each("finding faces", paths):
-        try:
-            faces = choose(maskkit.detect(maskkit.read_image(path), detector), face, str(path))
-            if table is None:
-                for ending, one in _numbered(faces, face):
-                    maskkit.write_points(results.target(f"{name}{ending}.{kind}"), one.points)
-        except MaskkitError as error:
-            failed[str(path)] = str(error)
-        else:
-            found |= {f"{path}{ending}": one for ending, one in _numbered(faces, face)}
-    if table is not None:
-        text = points_table({name: face.points for name, face in found.items()})
-        write_atomically(table, lambda file: file.write(text.encode()))
+    with ExitStack() as stack:
+        if kind == "csv":
+            stack.enter_context(owned(results.check("landmarks.csv")))
+        for path, name in _each("finding faces", paths):
+            try:
+                faces = choose(maskkit.detect(maskkit.read_image(path), detector), face, str(path))
+                if kind != "csv":
+                    for ending, one in _numbered(faces, face):
+                        target = Path(f"{name}{ending}.{kind}")
+                        results.write(target.name, encode_points(target, one.points))
+            except MaskkitError as error:
+                failed[str(path)] = str(error)
+            else:
+                found |= {f"{path}{ending}": one for ending, one in _numbered(faces, face)}
+        if kind == "csv":
+            text = points_table({name: face.points for name, face in found.items()})
+            results.write("landmarks.csv", text.encode())
     faces_found = {name: {"detector": f.detector, "score": f.score, "box": list(f.box)} for name, f in found.items()}
     return _finish(as_json, out, faces_found, failed, "faces")
 
@@ -122,7 +130,9 @@ def segment(
     regions = maskkit.load_scheme(scheme)
     failed: dict[str, str] = {}
     paths = _photos(inputs, failed)
-    results = Results(out, paths, overwrite)
+    if overlay or kind in ("palette", "grey"):
+        _refuse_pictures_among(inputs, out)
+    results = ResultFolder(out, paths, overwrite)
     found: dict[str, Any] = {}
     for path, name in _each("drawing masks", paths):
         try:
@@ -133,7 +143,7 @@ def segment(
                 target = _write_mask(results, f"{name}{ending}", kind, mask, regions)
                 if overlay and image is not None:
                     drawn = maskkit.draw_points(maskkit.overlay(image, mask, regions), points)
-                    maskkit.write_png(results.target(f"{name}{ending}.overlay.png"), drawn)
+                    results.write(f"{name}{ending}.overlay.png", encode_png(drawn))
                 areas = np.bincount(mask.ravel(), minlength=len(regions)).tolist()
                 written = {"mask": str(target), "areas": dict(zip(regions.names, areas, strict=True))}
                 found[f"{path}{ending}"] = written
@@ -239,21 +249,14 @@ def _each(title: str, paths: list[Path]) -> Iterator[tuple[Path, str]]:
             advance(number, path.name)
 
 
-class Results:
-    """A folder for results, which never replaces an input and nothing else unless asked."""
-
-    def __init__(self, out: Path, inputs: list[Path], overwrite: bool) -> None:
-        make_folder(out)
-        self.out, self.overwrite = out, overwrite
-        self.inputs = {path.resolve() for path in inputs}
-
-    def target(self, name: str) -> Path:
-        """The path of one result; OutputError where something is in the way."""
-        path = self.out / name
-        if path.resolve() in self.inputs:
-            raise OutputError(f"{path} is one of the inputs and is not replaced; take another folder")
-        refuse_existing(path, self.overwrite)
-        return path
+def _refuse_pictures_among(inputs: Iterable[Path], out: Path) -> None:
+    """Raise OutputError where results would be taken for photos the next time."""
+    for folder in inputs:
+        if folder.is_dir() and lies_in(out, folder):
+            raise OutputError(
+                f"{out} lies in the input {folder}, and its pictures would be taken for photos the next time; "
+                "take a folder beside it"
+            )
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:
@@ -279,15 +282,14 @@ def _numbered(items: list[Item], face: FaceChoice) -> list[tuple[str, Item]]:
     return [(f"-{number}" if face == "all" else "", item) for number, item in enumerate(items, 1)]
 
 
-def _write_mask(results: Results, name: str, kind: str, mask: LabelMap, scheme: maskkit.RegionScheme) -> Path:
-    target = results.target(name + {"npy": ".npy", "one-hot": ".npz"}.get(kind, ".png"))
+def _write_mask(results: ResultFolder, name: str, kind: str, mask: LabelMap, scheme: maskkit.RegionScheme) -> Path:
     if kind == "palette":
-        maskkit.write_palette_png(target, mask, scheme)
-    elif kind == "grey":
-        maskkit.write_png(target, mask)
-    elif kind == "npy":
-        write_atomically(target, lambda file: np.save(file, mask))
-    else:
-        channels = maskkit.one_hot(mask, len(scheme))
-        write_atomically(target, lambda file: np.savez_compressed(file, one_hot=channels))
-    return target
+        return results.write(f"{name}.png", encode_palette_png(mask, scheme))
+    if kind == "grey":
+        return results.write(f"{name}.png", encode_png(mask))
+    buffer = io.BytesIO()
+    if kind == "npy":
+        np.save(buffer, mask)
+        return results.write(f"{name}.npy", buffer.getvalue())
+    np.savez_compressed(buffer, one_hot=maskkit.one_hot(mask, len(scheme)))
+    return results.write(f"{name}.npz", buffer.getvalue())

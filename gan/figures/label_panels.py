@@ -12,6 +12,7 @@ from gan.pictures.labels import label_panel
 from gan.pictures.sampling import choose_layouts
 from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
 from gan.runs.loading import load_generator
+from maskkit.morphs.placed_faces import spec_file
 
 LatentPer = Literal["row", "column"]
 
@@ -39,7 +40,8 @@ def panels(
     if min(rows, scale) < 1:
         raise InputError(f"rows and scale must be at least 1, not {rows} and {scale}")
     path = Path(out)
-    check_still(path, overwrite, "figures")
+    inputs = [*([shards] if shards else []), *map(spec_file, layouts)]
+    check_still(path, overwrite, "figures", runs=[run], inputs=inputs)
     generator = load_generator(run, device)
     chosen = choose_layouts(generator, layouts, shards, rows)
     labels = label_panel(generator)
@@ -53,5 +55,5 @@ def panels(
         made = generate_pictures(generator, z, c, chosen.s_idx[i].expand(len(c), -1, -1))
         lines.append([*chosen.photos[i : i + 1], layout, *made])
     picture = draw_sheet(lines, heads=[*before, *(label.words for label in labels)], scale=scale)
-    write_still(path, picture)
+    write_still(path, picture, overwrite)
     return picture

@@ -24,6 +24,7 @@ from gan.pictures.tiles import (
     write_still,
 )
 from gan.runs.loading import LoadedGenerator, load_generator
+from maskkit.morphs.placed_faces import spec_file
 
 Columns = Literal["z", "c"]
 
@@ -64,7 +65,7 @@ def sample(
     if min(rows, columns, scale) < 1:
         raise InputError(f"rows, columns and scale must be at least 1, not {rows}, {columns} and {scale}")
     path = Path(out)
-    check_still(path, overwrite)
+    check_still(path, overwrite, runs=[run], inputs=[*([shards] if shards else []), *map(spec_file, layouts)])
     generator = load_generator(run, device)
     chosen = choose_layouts(generator, layouts, shards, rows)
     across = columns if vary == "z" else len(generator.attribute_names) + 1
@@ -76,7 +77,7 @@ def sample(
         made = generate_pictures(generator, z, c, chosen.s_idx[i].expand(len(z), -1, -1))
         lines.append([*chosen.photos[i : i + 1], layout, *made])
     picture = maskkit.enlarge(maskkit.stack_grid(lines), scale)
-    write_still(path, picture)
+    write_still(path, picture, overwrite)
     return picture
 
 

@@ -1,5 +1,6 @@
 """Tensors of images and layouts as pictures that can be looked at."""
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from torch import Tensor
 import maskkit
 from gan.data.rows import one_hot
 from gan.errors import InputError
-from maskkit.files.atomic import make_folder, refuse_existing
+from gan.runs.run_folder import check_beside
+from maskkit.files.atomic import make_folder
+from maskkit.files.outputs import refuse_existing
 
 if TYPE_CHECKING:
     from gan.runs.loading import LoadedGenerator
@@ -51,13 +54,19 @@ def generate_pictures(generator: "LoadedGenerator", z: Tensor, c: Tensor, s_idx:
     return pictures
 
 
-def check_still(path: Path, overwrite: bool, kind: str = "grids") -> None:
-    """Raise InputError or maskkit's OutputError for a name that no picture can be written to, before any work."""
+def check_still(
+    path: Path, overwrite: bool, kind: str = "grids", *, runs: Iterable[str | Path], inputs: Iterable[str | Path] = ()
+) -> None:
+    """Raise InputError, RunError or maskkit's OutputError for a name that no picture can have, before any work.
+
+    `runs` are what it is made by, `inputs` the files and folders that it is made from besides.
+    """
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: {kind} are written as PNG; give a name that ends in .png")
     if path.is_dir():
         raise InputError(f"{path} is a folder; give another name")
-    refuse_existing(path, overwrite)
+    check_beside(path, runs)
+    refuse_existing(path, overwrite, [*runs, *inputs])
 
 
 def check_extent(path: Path, rows: int, columns: int, side: int) -> None:
@@ -69,7 +78,7 @@ def check_extent(path: Path, rows: int, columns: int, side: int) -> None:
         )
 
 
-def write_still(path: Path, picture: Picture) -> None:
+def write_still(path: Path, picture: Picture, overwrite: bool) -> None:
     """Write a generated picture as PNG with a note that it is one; make its folder. Raises maskkit's OutputError."""
     make_folder(path.parent)
-    maskkit.write_png(path, picture, note=SYNTHETIC_NOTE)
+    maskkit.write_png(path, picture, note=SYNTHETIC_NOTE, overwrite=overwrite)

@@ -12,11 +12,13 @@ from maskkit.building import local_engine, ray_engine
 from maskkit.building.options import BuildOptions, BuildPlan, BuildResult, FolderOptions
 from maskkit.building.photo_rows import Skip, process_some
 from maskkit.building.preparation import Build, prepare_celeba, prepare_folder
-from maskkit.building.resume import PREVIEW, open_folder
+from maskkit.building.resume import open_folder
 from maskkit.detection.cascade import STEPS
 from maskkit.errors import BuildError
+from maskkit.files.outputs import owned_folder, refuse_inputs
 from maskkit.shards.description import FILE_NAME
 from maskkit.shards.ledger import LEDGER, read_ledger, write_ledger, write_preview
+from maskkit.shards.own_files import PREVIEW
 from maskkit.shards.shard_files import Row, write_shard
 
 TIMED_PHOTOS = 12  # measured for an estimate
@@ -111,24 +113,26 @@ def _run(
     build: Build, out: Path, max_skipped: float, fresh: bool, on_progress: OnProgress | None, on_plan: OnPlan | None,
     start: float,
 ) -> BuildResult:  # fmt: skip
-    with _workers(build) as workers:  # before `fresh` discards anything
-        build.dataset = open_folder(out, build.dataset, fresh)
+    refuse_inputs(out, build.places)
+    with owned_folder(out):
+        with _workers(build) as workers:  # before `fresh` discards anything
+            build.dataset = open_folder(out, build.dataset, fresh)
+            if not build.dataset.complete:
+                _check_room(build, out)
+                if on_plan is not None and build.left:
+                    on_plan(_plan(build, workers))
+                _work(build, out, workers, on_progress)
         if not build.dataset.complete:
-            _check_room(build, out)
-            if on_plan is not None and build.left:
-                on_plan(_plan(build, workers))
-            _work(build, out, workers, on_progress)
-    if not build.dataset.complete:
-        if not sum(build.dataset.counts().values()):
-            raise BuildError(f"{out}: no photo of {build.total} could be used; {FILE_NAME} lists the reasons")
-        build.dataset.complete = True
-        build.dataset.write(out)
-    # Derived from the shards, so they are made again where a stop or somebody removed them.
-    if not (out / LEDGER).exists():
-        write_ledger(out, build.dataset)
-    if not (out / PREVIEW).exists():
-        write_preview(out, build.dataset, out / PREVIEW)
-    return _result(out, max_skipped, time.monotonic() - start)
+            if not sum(build.dataset.counts().values()):
+                raise BuildError(f"{out}: no photo of {build.total} could be used; {FILE_NAME} lists the reasons")
+            build.dataset.complete = True
+            build.dataset.write(out)
+        # Derived from the shards, so they are made again where a stop or somebody removed them.
+        if not (out / LEDGER).exists():
+            write_ledger(out, build.dataset)
+        if not (out / PREVIEW).exists():
+            write_preview(out, build.dataset, out / PREVIEW)
+        return _result(out, max_skipped, time.monotonic() - start)
 
 
 @contextmanager

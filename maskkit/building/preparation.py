@@ -33,6 +33,7 @@ class Build:
     shard_size: int
     engine: str
     workers: int | None  # at most; without, one process or all of a Ray cluster's processors
+    places: tuple[Path, ...]  # everything that it reads
 
     @property
     def total(self) -> int:
@@ -108,7 +109,9 @@ def _prepare(
     named = {**options.to_dict(), "steps": steps}
     dataset = Dataset(task.scheme, options.size, names, source, named, tool_versions(steps))
     by_split = {name: [one for one in inputs if one.split == name] for name in SPLITS}
-    return Build(by_split, dataset, task, options.shard_size, engine, workers)
+    tables = (options.landmarks, getattr(options, "table", None))
+    places = (place, *(Path(one) for one in (*tables, options.scheme) if isinstance(one, str | Path)))
+    return Build(by_split, dataset, task, options.shard_size, engine, workers, places)
 
 
 def _digest(inputs: list[Input]) -> str:

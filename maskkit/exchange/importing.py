@@ -17,19 +17,18 @@ import PIL
 
 from maskkit.errors import ExchangeError, MaskkitError
 from maskkit.exchange import celebamask_hq, deepfashion
-from maskkit.exchange.folders import whole_folder
 from maskkit.exchange.grid import add_points, on_grid
 from maskkit.exchange.import_options import ImportOptions, chosen_pairs
 from maskkit.exchange.incoming import Incoming, Pair
 from maskkit.exchange.outgoing import OnProgress
 from maskkit.exchange.pairs import read_label_pngs
+from maskkit.files.whole_folder import check_folder, whole_folder
 from maskkit.masks.label_tables import translate_labels
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.shards.description import SPLITS, Dataset
 from maskkit.shards.ledger import write_ledger, write_preview
+from maskkit.shards.own_files import DATASET, PREVIEW
 from maskkit.shards.shard_files import Row, write_shard
-
-PREVIEW = "preview.png"
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,8 @@ def import_masks(
 
     `format` is one of `IMPORT_FORMATS`. A pair that cannot be used is left out, with its reason in `ledger.csv`; where
     more than the share `max_skipped` is, the result says so. Points are absent unless the source is an export with
-    points. `out` appears when it is whole; the same source gives the same bytes. Raises ExchangeError and other
-    MaskkitErrors.
+    points. `out` appears when it is whole; `overwrite` replaces an earlier data set if nothing else lies in its
+    folder. The same source gives the same bytes. Raises ExchangeError and other MaskkitErrors.
     """
     source, options = Path(source), options or ImportOptions()
     options.check()
@@ -74,6 +73,7 @@ def import_masks(
         raise ExchangeError(f"there is no import format {format!r}: take one of {', '.join(IMPORT_FORMATS)}")
     if not source.is_dir():
         raise ExchangeError(f"{source}: no such folder")
+    check_folder(Path(out), DATASET, overwrite, options.places(source))
     incoming = IMPORT_FORMATS[format](source, options)
     with closing(incoming):
         dataset = _import(incoming, options, source, Path(out), overwrite, on_progress)
@@ -98,7 +98,7 @@ def _import(
         if on_progress is not None:
             on_progress(next(done), len(incoming.pairs))
 
-    with whole_folder(out, overwrite) as folder:
+    with whole_folder(out, DATASET, inputs=options.places(source), overwrite=overwrite) as folder:
         _write(folder, incoming, dataset, options, source, advance)
         if not sum(dataset.counts().values()):
             first = dataset.shards[0].skipped[0]

@@ -11,6 +11,7 @@ from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
 from maskkit.shards.description import SPLITS
+from maskkit.shards.own_files import inputs_below
 
 
 def read_label_pngs(source: Path, scheme: str | None, images: str | None, masks: str | None) -> Incoming:
@@ -56,10 +57,10 @@ def find_pairs(source: Path, images: Path, masks: Path) -> Iterator[tuple[str, P
         if not folder.is_dir():
             raise ExchangeError(f"{folder}: no such folder; name the folders with --images and --masks")
     photos: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(images.rglob("*")):
+    for path in _inputs_below(images):
         if path.suffix.lower() in SUFFIXES:
             photos[path.relative_to(images).with_suffix("").as_posix()].append(path)
-    for mask in sorted(masks.rglob("*.png")):
+    for mask in (path for path in _inputs_below(masks) if path.suffix == ".png"):
         name = mask.relative_to(masks).with_suffix("").as_posix()
         found = [path for path in photos.pop(name, []) if path != mask]
         problem = "" if len(found) == 1 else "several photos of this name" if found else "no photo of this name"
@@ -67,6 +68,12 @@ def find_pairs(source: Path, images: Path, masks: Path) -> Iterator[tuple[str, P
         yield name, photo, mask, problem or outside(source, images, photo) or outside(source, masks, mask)
     for name, left in photos.items():
         yield name, left[0], left[0], "no mask of this name"
+
+
+def _inputs_below(folder: Path) -> list[Path]:
+    """Everything below a folder but what lies in a data set, such as an earlier import's own preview."""
+    names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")))
+    return [folder / name for name in inputs_below(folder, names)]
 
 
 def outside(source: Path, folder: Path, path: Path) -> str:
