@@ -13,8 +13,8 @@ import maskkit
 from gan.data.rows import one_hot
 from gan.errors import InputError
 from gan.runs.run_folder import check_beside
-from maskkit.files.atomic import make_folder
-from maskkit.files.outputs import refuse_existing
+from maskkit.files.outputs import refuse_existing, write_result
+from maskkit.masks.pictures import encode_png
 
 if TYPE_CHECKING:
     from gan.runs.loading import LoadedGenerator
@@ -80,5 +80,4 @@ def check_extent(path: Path, rows: int, columns: int, side: int) -> None:
 
 def write_still(path: Path, picture: Picture, overwrite: bool) -> None:
     """Write a generated picture as PNG with a note that it is one; make its folder. Raises maskkit's OutputError."""
-    make_folder(path.parent)
-    maskkit.write_png(path, picture, note=SYNTHETIC_NOTE, overwrite=overwrite)
+    write_result(path, encode_png(picture, SYNTHETIC_NOTE), overwrite)

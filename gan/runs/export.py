@@ -19,8 +19,7 @@ from gan.runs.generator_file import METADATA_KEY, encode_generator
 from gan.runs.loading import EXPORTED, LoadedGenerator, load_generator
 from gan.runs.run_folder import check_beside
 from maskkit.errors import MissingExtraError
-from maskkit.files.atomic import make_folder, write_atomically
-from maskkit.files.outputs import refuse_existing
+from maskkit.files.outputs import refuse_existing, write_result
 
 ONNX = ".onnx"
 # The exporter's own, so that no converter touches the graph; ONNX Runtime reads it from 1.14 on.
@@ -77,8 +76,7 @@ def export_generator(generator: LoadedGenerator | str | Path, out: str | Path, *
             )
     else:
         content = encode_generator(generator.network.state_dict(), generator.about)
-    make_folder(path.parent)
-    write_atomically(path, lambda file: file.write(content), overwrite=overwrite)
+    write_result(path, content, overwrite)
     return Export(path, len(content), parameters, generator.step, difference)
 
 

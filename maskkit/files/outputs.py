@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from maskkit.errors import OutputError
-from maskkit.files.atomic import check_name, make_folder, refuse_special
+from maskkit.files.atomic import check_name, make_folder, refuse_special, write_atomically
 from maskkit.files.hidden import LOCK_INSIDE, clear_files, lock_path
 from maskkit.files.locks import locked
 
@@ -64,6 +64,15 @@ def owned(path: Path) -> Iterator[bool]:
     with _made(path.parent), locked(lock_path(path), path) as alone:
         clear_files(path.parent, path.name)
         yield alone
+
+
+def write_result(path: Path, content: bytes, overwrite: bool) -> None:
+    """Write a file that is a result of its own, and make its folder. Raises OutputError as `owned` and where it exists.
+
+    For results that take seconds, which are owned only while they are written.
+    """
+    with owned(path):
+        write_atomically(path, lambda file: file.write(content), overwrite=overwrite)
 
 
 @contextmanager

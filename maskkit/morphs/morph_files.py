@@ -10,8 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from maskkit.errors import OutputError, PointsError
-from maskkit.files.atomic import write_atomically
-from maskkit.files.outputs import owned, refuse_existing
+from maskkit.files.outputs import refuse_existing, write_result
 from maskkit.masks.pictures import colorize, enlarge, overlay, write_palette_png
 from maskkit.masks.raster import LabelMap, one_hot, rasterize
 from maskkit.masks.regions import RegionScheme, as_scheme
@@ -144,14 +143,13 @@ def _write(request: _Request, points: Points, masks: LabelMap, photos: Iterator[
     out, ending = request.out, request.out.suffix.lower()
     names = [f"frame-{number:04d}" for number in range(len(points))]
     if ending in DATA_ENDINGS:
-        with owned(out):
-            if ending == ".h5":
-                content = _shard(request, names, points, masks, photos)
-            elif ending == ".csv":
-                content = points_table(dict(zip(names, points, strict=True))).encode()
-            else:
-                content = _arrays(request, points, masks)
-            write_atomically(out, lambda file: file.write(content), overwrite=request.overwrite)
+        if ending == ".h5":
+            content = _shard(request, names, points, masks, photos)
+        elif ending == ".csv":
+            content = points_table(dict(zip(names, points, strict=True))).encode()
+        else:
+            content = _arrays(request, points, masks)
+        write_result(out, content, request.overwrite)
     elif ending == "" and request.show == "masks":
         write_frame_folder(out, masks, partial(write_palette_png, scheme=request.scheme), request.overwrite)
     else:

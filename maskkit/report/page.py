@@ -5,8 +5,7 @@ from pathlib import Path
 from string import Template
 
 from maskkit.errors import OutputError
-from maskkit.files.atomic import make_folder, write_atomically
-from maskkit.files.outputs import refuse_existing
+from maskkit.files.outputs import refuse_existing, write_result
 from maskkit.report.inspection import Inspection
 from maskkit.report.sections import (
     attributes_section,
@@ -36,8 +35,7 @@ def write_report(
     path = Path(out)
     check_report(path, overwrite, inspection.folder)
     page = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(_fields(inspection, rows, seed))
-    make_folder(path.parent)
-    write_atomically(path, lambda file: file.write(page.encode()), overwrite=overwrite)
+    write_result(path, page.encode(), overwrite)
 
 
 def check_report(path: Path, overwrite: bool, shards: Path) -> None:
