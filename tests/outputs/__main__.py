@@ -27,7 +27,7 @@ def main() -> int:
 
     from maskkit.detection.cascade import detect
     from maskkit.photos.images import read_image
-    from tests.outputs.cases import Bench, appearing, meeting, standing, stopping
+    from tests.outputs.cases import Bench, appearing, meeting, quick, standing, stopping
     from tests.outputs.forks import in_fork
     from tests.outputs.recipes import RECIPES, ROOT, make_inputs
 
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("commands", nargs="*", metavar="COMMAND")
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("--offsets", type=int, default=10)
+    parser.add_argument("--quick", action="store_true", help="one or two of each kind, for the test suite")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--work", type=Path, help="keeps the cases there")
     asked = parser.parse_args()
@@ -49,10 +50,13 @@ def main() -> int:
         start = time.monotonic()
         benches = [Bench(name, recipe, inputs, work / f"{name} {i}") for i, recipe in enumerate(RECIPES[name])]
         for bench in benches:
-            standing(bench)
-            appearing(bench)
-            stopping(bench, asked.moments)
-            meeting(bench, asked.offsets)
+            if asked.quick:
+                quick(bench)
+            else:
+                standing(bench)
+                appearing(bench)
+                stopping(bench, asked.moments)
+                meeting(bench, asked.offsets)
             if not asked.work:
                 shutil.rmtree(bench.work)
         failures = [failure for bench in benches for failure in bench.failures]
