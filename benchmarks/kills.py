@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from maskkit.files.hidden import LOCK_INSIDE
 from maskkit.shards.description import FILE_NAME, read_dataset
 
 OWN_PHOTOS = Path(__file__).parent.parent / "fixtures" / "celeba"
@@ -34,8 +35,8 @@ PATIENCE = 180.0  # seconds for what a killed command left behind; Ray's agents 
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Every file of a folder but a lock."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != LOCK_INSIDE}
 
 
 def members(session: int) -> list[int]:
@@ -174,7 +175,7 @@ def _moment(out: Path, before: int) -> str:
     dataset = read_dataset(out)
     if dataset.complete:
         return "ledger and preview"
-    if any(out.glob(".*.h5.partial")):
+    if any(out.glob(".*.h5.*.partial")):
         return "writing a shard"
     if any(out.glob(".*.partial")) or _shards(out) > len(dataset.shards):
         return "between a shard and dataset.json"

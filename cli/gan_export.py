@@ -7,6 +7,7 @@ import click
 
 from cli.gan_options import OUTPUT, OVERWRITE, RUN, split_names
 from cli.shared import as_json, print_json, say
+from maskkit.files.outputs import refuse_existing
 
 if TYPE_CHECKING:
     from gan.runs.export import Export
@@ -48,6 +49,7 @@ def import_release(
     """
     import gan
 
+    refuse_existing(output, overwrite, [weights])
     names = split_names(attributes)
     if names is None:
         generator = gan.load_release(weights, scheme=scheme)

@@ -16,14 +16,15 @@ import click
 from cli.gan_options import DEVICE
 from cli.shared import (
     EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
     Advance,
-    Terminated,
     as_json,
+    leave_closed_terminal,
     print_json,
     progress,
     say,
+    stop_error,
+    stop_status,
+    stops_go_to,
 )
 from gan.names import PRECISIONS
 from gan.systems import SYSTEMS, preset_names
@@ -110,7 +111,8 @@ def fit(
         return 0
     if not first:
         time.sleep(LAST_WORDS_SECONDS)
-    return EXIT_INTERRUPTED if received[:1] == [signal.SIGINT] else EXIT_TERMINATED
+    # Where only another of the processes was told, this one ends as if terminated.
+    return stop_status(received[0] if received else signal.SIGTERM)
 
 
 def first_process() -> bool:
@@ -146,7 +148,7 @@ def _show_dry_run(found: "DryRun", as_json: bool) -> None:
 
 @contextmanager
 def stop_on_signal() -> Iterator[list[int]]:
-    """Give a list that holds the number of the first SIGINT or SIGTERM once it came; the second one ends at once."""
+    """Give a list that holds the number of the first signal to stop once it came; the second one ends at once."""
     received: list[int] = []
     first_time = 0.0
 
@@ -155,18 +157,16 @@ def stop_on_signal() -> Iterator[list[int]]:
         if received:
             if "TORCHELASTIC_RUN_ID" in os.environ and time.monotonic() - first_time < SAME_SIGNAL_SECONDS:
                 return
-            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            raise stop_error(number)
         received.append(number)
         first_time = time.monotonic()
+        if number == signal.SIGHUP:
+            leave_closed_terminal()
         if first_process():
             say("finishing the step and saving a checkpoint; once more to stop at once", err=True)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with stops_go_to(note):
         yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _settings(

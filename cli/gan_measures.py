@@ -12,7 +12,7 @@ from rich.table import Table
 from cli.gan_options import DEVICE, OVERWRITE, RUN, SEED, split_names
 from cli.shared import Advance, as_json, print_json, progress, say
 from gan.names import MEASURES
-from maskkit.files.atomic import refuse_existing
+from maskkit.files.outputs import owned
 from maskkit.files.plain_text import for_terminal, plain
 
 if TYPE_CHECKING:
@@ -49,27 +49,30 @@ def evaluate(
     Example: gan evaluate run shards -o figures.json
     """
     import gan
+    from gan.evaluation.report import check_report
 
     if latex and as_json:
         raise click.UsageError("--latex and --json both say what to print; take one")
-    if output is not None:
-        refuse_existing(output, overwrite)
     parts = MEASURES if only is None else split_names(only) or ()
-    with _bars() as on_progress:
-        report = gan.evaluate_run(
-            run_folder, shards, only=parts, count=count, seed=seed, judges=judges, judge_steps=judge_steps,
-            device=device, on_progress=on_progress,
-        )  # fmt: skip
-    if as_json:
-        print_json(report.to_dict())
-    elif latex:
-        say(report.to_latex(run_folder.resolve().name))
-    else:
-        _print_table(report)
-    seconds = ", ".join(f"{part} {spent:.1f} s" for part, spent in report.seconds.items())
-    say(seconds, err=True)
-    if output is not None:
-        report.write(output)  # last, so that nothing is lost where it cannot be written
+    with ExitStack() as stack:
+        if output is not None:
+            check_report(output, overwrite, run_folder, [shards, *([judges] if judges else [])])
+            stack.enter_context(owned(output))
+        with _bars() as on_progress:
+            report = gan.evaluate_run(
+                run_folder, shards, only=parts, count=count, seed=seed, judges=judges, judge_steps=judge_steps,
+                device=device, on_progress=on_progress,
+            )  # fmt: skip
+        if as_json:
+            print_json(report.to_dict())
+        elif latex:
+            say(report.to_latex(run_folder.resolve().name))
+        else:
+            _print_table(report)
+        seconds = ", ".join(f"{part} {spent:.1f} s" for part, spent in report.seconds.items())
+        say(seconds, err=True)
+        if output is not None:
+            report.write(output, overwrite)  # last, so that nothing is lost where it cannot be written
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def inspect(shards: Path, out: Path | None, rows: int, seed: int, overwrite: boo
       maskkit inspect shards -o report.html
     """
     if out is not None:
-        check_report(out, overwrite)
+        check_report(out, overwrite, shards)
     with progress("inspecting") as advance:
         inspection = maskkit.inspect_shards(shards, lambda done, total: advance(done, total=total))
     if out is not None:

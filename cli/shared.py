@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, Protocol
@@ -21,29 +21,66 @@ from maskkit.errors import MaskkitError
 from maskkit.files.plain_text import for_terminal, plain, shortened
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+EXIT_FAILED, EXIT_USAGE = 1, 2
+# What a stop says at last. As shells have it, its exit status is 128 and the signal's number.
+STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 TRACEBACK_VARIABLE = "MASKKIT_TRACEBACK"
 PLAIN_SECONDS = 5.0  # between two progress lines where standard error is no terminal
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; a BaseException, as KeyboardInterrupt is, so that no handler takes it for a failure."""
+    """SIGTERM or SIGHUP arrived; a BaseException, as KeyboardInterrupt is, so that no handler takes it for a failure.
+
+    The signal's number is the argument.
+    """
+
+
+def stop_error(number: int) -> BaseException:
+    """What a stop by a signal raises."""
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
+
+
+def stop_status(number: int) -> int:
+    """The exit status after a stop by a signal."""
+    return 128 + number
+
+
+@contextmanager
+def stops_go_to(note: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have `note` called when the user, the system or a closed terminal wants an end, while the block lasts."""
+    # What nohup has told to be ignored stays ignored.
+    numbers = [one for one in STOPS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+    handlers = {number: signal.signal(number, note) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def leave_closed_terminal() -> None:
+    """Let what is printed from now on go nowhere where the terminal is gone: writing there fails, and ends the work."""
+    for descriptor in (1, 2):
+        try:
+            os.write(descriptor, b"")
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
 
 
 def run(command: click.Command) -> NoReturn:
-    """Run a command and leave with its exit status: 0 done, 1 failed, 2 usage, 130 interrupted, 143 terminated."""
+    """Run a command and leave with its exit status: 0 done, 1 failed, 2 usage; 129, 130 or 143 stopped (`STOPS`)."""
     _signals.clear()
-    handlers = {number: signal.signal(number, _note_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     hook, sys.unraisablehook = sys.unraisablehook, _pass_over_signals
     said = _Said(logging.WARNING)
     logging.getLogger().addHandler(said)
     try:
-        _run(command)
+        with stops_go_to(_note_signal):
+            _run(command)
     finally:
         logging.getLogger().removeHandler(said)
         sys.unraisablehook = hook
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def _run(command: click.Command) -> NoReturn:
@@ -58,9 +95,9 @@ def _run(command: click.Command) -> NoReturn:
         say(text.getvalue().removesuffix("\n"), err=True)
         sys.exit(EXIT_USAGE)
     except (KeyboardInterrupt, click.exceptions.Abort):
-        fail("interrupted", EXIT_INTERRUPTED)
-    except Terminated:
-        fail("terminated", EXIT_TERMINATED)
+        fail(STOPS[signal.SIGINT], stop_status(signal.SIGINT))
+    except Terminated as stop:
+        fail(STOPS[stop.args[0]], stop_status(stop.args[0]))
     except MaskkitError as error:
         fail(str(error), EXIT_FAILED)
     except BrokenPipeError:
@@ -84,12 +121,14 @@ _signals: list[int] = []
 
 def _note_signal(number: int, frame: FrameType | None) -> None:
     _signals.append(number)
+    if number == signal.SIGHUP:
+        leave_closed_terminal()
     _raise_noted_signal()
 
 
 def _raise_noted_signal() -> None:
     if _signals:
-        raise Terminated if _signals[0] == signal.SIGTERM else KeyboardInterrupt
+        raise stop_error(_signals[0])
 
 
 def _pass_over_signals(dropped: "sys.UnraisableHookArgs") -> None:
@@ -100,8 +139,7 @@ def _pass_over_signals(dropped: "sys.UnraisableHookArgs") -> None:
 def fail(message: str, status: int) -> NoReturn:
     """Say why on standard error and leave; a failure after a signal, as in an import it broke, is the signal's end."""
     if status == EXIT_FAILED and _signals:
-        terminated = _signals[0] == signal.SIGTERM
-        message, status = ("terminated", EXIT_TERMINATED) if terminated else ("interrupted", EXIT_INTERRUPTED)
+        message, status = STOPS[_signals[0]], stop_status(_signals[0])
     if status == EXIT_FAILED:
         say_error(message)
     else:

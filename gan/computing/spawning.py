@@ -20,7 +20,7 @@ from maskkit.errors import MaskkitError
 Stop = Callable[[], bool]
 Work = Callable[[Stop], object]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAST_WORDS_SECONDS = 5.0
 END_SECONDS = 60.0  # from one's end to that of the others
 
@@ -136,7 +136,8 @@ def _be_member(rank: int, places: Places, work: Work, pipe: Connection) -> None:
     """Work as the process `rank`, and say why when that fails."""
     received: list[int] = []
     for number in SIGNALS:
-        signal.signal(number, lambda number, frame: received.append(number))
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # under nohup
+            signal.signal(number, lambda number, frame: received.append(number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:

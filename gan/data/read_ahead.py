@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import maskkit
-from gan.computing.spawning import end_with_parent
+from gan.computing.spawning import SIGNALS, end_with_parent
 from gan.data.order import NumberedRows
 from gan.data.rows import ReadRows, RowsAtSize
 
@@ -45,7 +45,7 @@ def _as_it_is(batch: Any) -> Any:
 def _follow_parent(worker: int) -> None:
     """Leave signals to the parent, and end with it."""
     # Ctrl-C reaches the whole process group; the parent wants its last batches before it stops its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     # torch looks whether the process it was forked from is alive, which is the server, and that waits for its workers.
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -2,12 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gan.runs.run_folder import check_beside
 from maskkit.files.atomic import make_folder, write_atomically
+from maskkit.files.outputs import refuse_existing
 
 # One row of a LaTeX table: what stands over a column, the figure in it, and its decimals.
 COLUMNS = (
@@ -76,17 +78,23 @@ class Report:
         }
         return {**self.about, "figures": figures, "left_out": self.left_out}
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, overwrite: bool = True) -> None:
         """Write `to_dict` as JSON, atomically. Raises maskkit's OutputError."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
         make_folder(path.parent)
-        write_atomically(path, lambda file: file.write(text.encode()))
+        write_atomically(path, lambda file: file.write(text.encode()), overwrite=overwrite)
 
     def to_latex(self, name: str) -> str:
         """Give one row of a table, its columns named in a comment above it; what was left out is a dash."""
         cells = [_cell(self.figures.get(key), decimals) for _, key, decimals in COLUMNS]
         header = " & ".join(["name", *(title for title, _, _ in COLUMNS)])
         return f"% {header}\n{' & '.join([_escaped(name), *cells])} \\\\"
+
+
+def check_report(path: Path, overwrite: bool, run: Path, inputs: Iterable[Path]) -> None:
+    """Raise RunError or maskkit's OutputError for a name that no report can have, before any work."""
+    check_beside(path, [run])
+    refuse_existing(path, overwrite, [run, *inputs])
 
 
 def _finite(value: float) -> float | None:

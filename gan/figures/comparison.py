@@ -11,6 +11,7 @@ from gan.pictures.labels import labels_of
 from gan.pictures.sampling import choose_rows
 from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
+from maskkit.morphs.placed_faces import spec_file
 
 
 @explained("drawing the comparison", "take fewer rows or columns or a smaller scale")
@@ -39,7 +40,8 @@ def compare(
     if min(rows, columns, scale) < 1:
         raise InputError(f"rows, columns and scale must be at least 1, not {rows}, {columns} and {scale}")
     path, titles = Path(out), run_names(runs, names)
-    check_still(path, overwrite, "figures")
+    inputs = [*([shards] if shards else []), *map(spec_file, layouts)]
+    check_still(path, overwrite, "figures", runs=runs, inputs=inputs)
     generators = [load_generator(run, device) for run in runs]
     first = generators[0]
     for run, generator in zip(runs, generators, strict=True):
@@ -58,7 +60,7 @@ def compare(
             lines.append(generate_pictures(generator, count, z, c, chosen.s_idx, chosen.x))
             labels.append((title, *identity.words))
     picture = draw_sheet(lines, labels=labels, scale=scale)
-    write_still(path, picture, ", ".join(dict.fromkeys(one.title for one in generators)))
+    write_still(path, picture, overwrite, ", ".join(dict.fromkeys(one.title for one in generators)))
     return picture
 
 

@@ -12,6 +12,7 @@ from gan.pictures.labels import label_panel
 from gan.pictures.sampling import ChosenRows, choose_rows
 from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
+from maskkit.morphs.placed_faces import spec_file
 
 LatentPer = Literal["row", "column"]
 
@@ -39,7 +40,8 @@ def panels(
     if min(rows, scale) < 1:
         raise InputError(f"rows and scale must be at least 1, not {rows} and {scale}")
     path = Path(out)
-    check_still(path, overwrite, "figures")
+    inputs = [*([shards] if shards else []), *map(spec_file, layouts)]
+    check_still(path, overwrite, "figures", runs=[run], inputs=inputs)
     generator = load_generator(run, device)
     generator.need("c", what="there are no labels to go through")
     labels = label_panel(generator)
@@ -60,14 +62,9 @@ def panels(
         z = drawn[i].expand(len(c), -1) if drawn is not None and z_per == "row" else drawn
         s_idx = None if chosen is None else chosen.s_idx[i].expand(len(c), -1, -1)
         made = generate_pictures(generator, len(c), z, c, s_idx)
-        before = (
-            []
-            if chosen is None
-            else [*chosen.pictures[i : i + 1], *layout_pictures(chosen.s_idx[i : i + 1], generator.scheme)]
-        )
-        lines.append([*before, *made])
+        lines.append([*_before(chosen, i, generator), *made])
     picture = draw_sheet(lines, heads=[*beside, *(label.words for label in labels)], scale=scale)
-    write_still(path, picture, generator.title)
+    write_still(path, picture, overwrite, generator.title)
     return picture
 
 

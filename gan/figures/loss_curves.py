@@ -67,7 +67,7 @@ def losses(
         raise InputError(f"two runs have the name {max(titles, key=titles.count)}; give each a name of its own")
     if not 1 <= scale <= 8:
         raise InputError(f"a figure of losses has a scale from 1 to 8, not {scale}")
-    check_still(path, overwrite, "figures")
+    check_still(path, overwrite, "figures", runs=runs)
     read = []
     for title, run in zip(titles, runs, strict=True):
         history = read_losses(run)
@@ -75,7 +75,7 @@ def losses(
         read.append(_Run(title, _system_title(Path(run)), history, shares, read_progress(Path(run))))
     with matplotlib.style.context("default"):  # not what a user's matplotlibrc says
         picture = _draw(read, scale)
-    write_still(path, picture, ", ".join(dict.fromkeys(run.title for run in read)))
+    write_still(path, picture, overwrite, ", ".join(dict.fromkeys(run.title for run in read)))
     return LossFigure(picture, {run.name: run.shares for run in read})
 
 

@@ -12,6 +12,7 @@ from gan.pictures.latents import LatentPath
 from gan.pictures.rendering import Grid, check_movable, latents_between, layouts_between
 from gan.pictures.tiles import Picture, check_extent, check_still, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
+from maskkit.morphs.placed_faces import spec_file
 
 
 @explained("drawing the smile", "take fewer rows or columns or a smaller scale")
@@ -36,14 +37,17 @@ def smile(
     maskkit's errors.
     """
     path = Path(out)
-    _check(path, rows, columns, scale, overwrite)
+    _check(rows, columns, scale)
+    check_still(path, overwrite, "figures", runs=[run], inputs=map(spec_file, (closed, opened)))
     generator = load_generator(run, device)
     check_movable(generator)
     labels = labels_of(generator, attributes, rows)
     z = generator.draw_z(len(labels), seed) if "z" in generator.takes else None
     c = torch.stack([label.c for label in labels]) if "c" in generator.takes else None
     grid = Grid.of_rows(len(labels), z, c, layouts_between(generator, closed, opened, columns))
-    return _draw(generator, grid, [label.words for label in labels], path, scale)
+    picture = _draw(generator, grid, [label.words for label in labels], path, scale)
+    write_still(path, picture, overwrite, generator.title)
+    return picture
 
 
 @explained("drawing the turn", "take fewer rows or columns or a smaller scale")
@@ -70,7 +74,8 @@ def turn(
     layouts. Raises GanError or maskkit's errors.
     """
     target = Path(out)
-    _check(target, rows, columns, scale, overwrite)
+    _check(rows, columns, scale)
+    check_still(target, overwrite, "figures", runs=[run], inputs=map(spec_file, (left, right)))
     generator = load_generator(run, device)
     check_movable(generator)
     generator.need("z", what="there is no way between two of them")
@@ -81,19 +86,18 @@ def turn(
         c = asked.expand(rows, -1)
     grid = Grid.of_rows(rows, z, c, layouts_between(generator, left, right, columns))
     shares = torch.linspace(0, 1, rows).tolist()
-    return _draw(generator, grid, [(f"z {share:.2f}",) for share in shares], target, scale)
+    picture = _draw(generator, grid, [(f"z {share:.2f}",) for share in shares], target, scale)
+    write_still(target, picture, overwrite, generator.title)
+    return picture
 
 
-def _check(path: Path, rows: int, columns: int, scale: int, overwrite: bool) -> None:
+def _check(rows: int, columns: int, scale: int) -> None:
     if rows < 1 or columns < 2 or scale < 1:
         raise InputError(f"a grid needs at least 1 row, 2 columns and a scale of 1, not {rows}, {columns} and {scale}")
-    check_still(path, overwrite, "figures")
 
 
 def _draw(generator: LoadedGenerator, grid: Grid, labels: list[Words], path: Path, scale: int) -> Picture:
     check_extent(path, grid.rows + 1, len(grid.s_idx), generator.size * scale)
     columns = list(grid.pictures(generator))
     lines = [layout_pictures(grid.s_idx, generator.scheme), *map(list, zip(*columns, strict=True))]
-    picture = draw_sheet(lines, labels=[("layout",), *labels], scale=scale)
-    write_still(path, picture, generator.title)
-    return picture
+    return draw_sheet(lines, labels=[("layout",), *labels], scale=scale)

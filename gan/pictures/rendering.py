@@ -24,7 +24,9 @@ from gan.pictures.tiles import (
     write_still,
 )
 from gan.runs.loading import LoadedGenerator, load_generator
+from gan.runs.run_folder import check_beside
 from maskkit.morphs.films import check_output
+from maskkit.morphs.placed_faces import spec_file
 
 OnFrame = Callable[[int], None]
 
@@ -99,12 +101,13 @@ def render(
         )
     if rows > 1 and seed_to is None and attributes_to is None:
         raise InputError(f"{rows} rows would all be the same; give a second seed or other attributes for the last one")
-    target = Path(out)
+    target, faces = Path(out), [spec_file(a), spec_file(b)]
     still = target.suffix.lower() == ".png"
     if still:
-        check_still(target, overwrite)
+        check_still(target, overwrite, runs=[run], inputs=faces)
     else:
-        check_output(target, fps, overwrite)
+        check_beside(target, [run])
+        check_output(target, fps, overwrite, [run, *faces])
     generator = load_generator(run, device)
     check_movable(generator)
     if seed_to is not None:
@@ -120,7 +123,7 @@ def render(
     columns = _told(_with_layouts(generator, grid) if masks else grid.pictures(generator), on_frame)
     if still:
         lines = list(zip(*columns, strict=True))
-        write_still(target, maskkit.enlarge(maskkit.stack_grid(lines), scale), generator.title)
+        write_still(target, maskkit.enlarge(maskkit.stack_grid(lines), scale), overwrite, generator.title)
         return
     beside = np.hstack if rows == 1 else _above_each_other
     film = (maskkit.enlarge(beside(column), scale) for column in columns)

@@ -24,6 +24,7 @@ from gan.pictures.tiles import (
     write_still,
 )
 from gan.runs.loading import LoadedGenerator, load_generator
+from maskkit.morphs.placed_faces import spec_file
 
 Columns = Literal["z", "c"]
 
@@ -69,7 +70,7 @@ def sample(
     if min(rows, columns, scale) < 1:
         raise InputError(f"rows, columns and scale must be at least 1, not {rows}, {columns} and {scale}")
     path = Path(out)
-    check_still(path, overwrite)
+    check_still(path, overwrite, runs=[run], inputs=[*([shards] if shards else []), *map(spec_file, layouts)])
     generator = load_generator(run, device)
     if vary == "c":
         generator.need("c", what="none can be reversed along a row")
@@ -81,7 +82,7 @@ def sample(
             generator.need("s", what="no row or layout can be chosen for it")
         lines = _lines_of_latents(generator, attributes, rows, columns, vary, seed, path, scale)
     picture = maskkit.enlarge(maskkit.stack_grid(lines), scale)
-    write_still(path, picture, generator.title)
+    write_still(path, picture, overwrite, generator.title)
     return picture
 
 

@@ -1,5 +1,6 @@
 """Tensors of images and layouts as pictures that can be looked at."""
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import maskkit
 from gan.data.rows import one_hot
 from gan.errors import InputError, NotFiniteError
 from gan.runs.loading import LoadedGenerator
+from gan.runs.run_folder import check_beside
 from gan.systems.given import Given
-from maskkit.files.atomic import make_folder, refuse_existing
+from maskkit.files.outputs import refuse_existing, write_result
+from maskkit.masks.pictures import encode_png
 
 Picture = NDArray[np.uint8]
 
@@ -70,13 +73,19 @@ def generate_pictures(
     return pictures
 
 
-def check_still(path: Path, overwrite: bool, kind: str = "grids") -> None:
-    """Raise InputError or maskkit's OutputError for a name that no picture can be written to, before any work."""
+def check_still(
+    path: Path, overwrite: bool, kind: str = "grids", *, runs: Iterable[str | Path], inputs: Iterable[str | Path] = ()
+) -> None:
+    """Raise InputError, RunError or maskkit's OutputError for a name that no picture can have, before any work.
+
+    `runs` are what it is made by, `inputs` the files and folders that it is made from besides.
+    """
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: {kind} are written as PNG; give a name that ends in .png")
     if path.is_dir():
         raise InputError(f"{path} is a folder; give another name")
-    refuse_existing(path, overwrite)
+    check_beside(path, runs)
+    refuse_existing(path, overwrite, [*runs, *inputs])
 
 
 def check_extent(path: Path, rows: int, columns: int, side: int) -> None:
@@ -88,10 +97,9 @@ def check_extent(path: Path, rows: int, columns: int, side: int) -> None:
         )
 
 
-def write_still(path: Path, picture: Picture, title: str) -> None:
+def write_still(path: Path, picture: Picture, overwrite: bool, title: str) -> None:
     """Write a picture that the system `title` generated as PNG with a note that it is one; make its folder.
 
     Raises maskkit's OutputError.
     """
-    make_folder(path.parent)
-    maskkit.write_png(path, picture, note=synthetic_note(title))
+    write_result(path, encode_png(picture, synthetic_note(title)), overwrite)

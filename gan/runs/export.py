@@ -18,8 +18,9 @@ from gan.data.rows import one_hot
 from gan.errors import GanError, InputError
 from gan.runs.generator_file import METADATA_KEY, encode_generator
 from gan.runs.loading import EXPORTED, LoadedGenerator, load_generator
+from gan.runs.run_folder import check_beside
 from maskkit.errors import MissingExtraError
-from maskkit.files.atomic import make_folder, refuse_existing, write_atomically
+from maskkit.files.outputs import refuse_existing, write_result
 
 ONNX = ".onnx"
 # The exporter's own, so that no converter touches the graph; ONNX Runtime reads it from 1.14 on.
@@ -53,7 +54,9 @@ def export_generator(generator: LoadedGenerator | str | Path, out: str | Path, *
     path = Path(out)
     if path.suffix.lower() not in (EXPORTED, ONNX):
         raise InputError(f"{path}: a generator is exported as {EXPORTED} or {ONNX}; give a name that ends in one")
-    refuse_existing(path, overwrite)
+    inputs = [] if isinstance(generator, LoadedGenerator) else [generator]
+    check_beside(path, inputs)
+    refuse_existing(path, overwrite, inputs)
     as_onnx = path.suffix.lower() == ONNX
     if as_onnx:
         for package in ("onnx", "onnxscript"):
@@ -74,8 +77,7 @@ def export_generator(generator: LoadedGenerator | str | Path, out: str | Path, *
             )
     else:
         content = encode_generator(generator.network.state_dict(), generator.about)
-    make_folder(path.parent)
-    write_atomically(path, lambda file: file.write(content))
+    write_result(path, content, overwrite)
     return Export(path, len(content), parameters, generator.step, difference)
 
 

@@ -4,7 +4,8 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,37 @@ from gan.runs.metrics_line import decode_line, encode_line
 from gan.runs.presets import load_settings
 from gan.settings.run_settings import RunSettings, first_difference, write_settings
 from maskkit.files.atomic import make_folder, write_atomically
+from maskkit.files.hidden import clear_files, is_hidden
+from maskkit.files.outputs import lies_in, owned_folder, refuse_inputs
 from maskkit.files.regular import read_regular
 
 _CONFIG, _METRICS = "config.toml", "metrics.jsonl"
+OWN_FILES = (_CONFIG, _METRICS, "environment.json", "checkpoints", "samples", "tensorboard", "judges")
 
 log = logging.getLogger(__name__)
 
 
 def check_startable(run: Path) -> None:
     """Check that a new run can have this folder. Raises RunError where it holds something."""
-    # A kill right at the start leaves no more than the partial file of the settings.
-    if run.exists() and (not run.is_dir() or any(path.name != f".{_CONFIG}.partial" for path in run.iterdir())):
+    # A kill right at the start leaves no more than a lock and the partial file of the settings.
+    if run.exists() and (not run.is_dir() or any(not is_hidden(path.name) for path in run.iterdir())):
         raise RunError(f"{run} is there and not empty; take another name, or --resume to go on with the run in it")
+
+
+@contextmanager
+def owned_run(run: Path, inputs: Iterable[str | Path]) -> Iterator[None]:
+    """Have a run's folder alone while it is trained. Raises maskkit's OutputError that names who has it."""
+    refuse_inputs(run, inputs)
+    with owned_folder(run):
+        yield
+
+
+def check_beside(path: Path, runs: Iterable[str | Path]) -> None:
+    """Raise RunError where a result would have the place of something that one of the runs itself consists of."""
+    for run in map(Path, runs):
+        for own in OWN_FILES if (run / _CONFIG).is_file() else ():
+            if lies_in(path, run / own):
+                raise RunError(f"{path}: {own} belongs to the run {run}, which is read here; give another name")
 
 
 def prepare_folder(run: Path, settings: RunSettings) -> None:
@@ -37,8 +57,7 @@ def prepare_folder(run: Path, settings: RunSettings) -> None:
     write_settings(run / _CONFIG, settings)  # first: a folder without it can be neither started nor resumed
     for folder in (run / "checkpoints", run / "samples"):
         make_folder(folder)
-        for partial in folder.glob(".*.partial"):  # what a kill left
-            partial.unlink()
+        clear_files(folder)  # what a kill left
 
 
 def read_settings(run: Path) -> RunSettings:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from gan.data.resident import ResidentRows, make_resident
 from gan.data.rows import Batch, RowsAtSize, training_rows
 from gan.errors import NotFiniteError, RunError, SettingsError, explained
 from gan.runs.checkpoint import Checkpoint, best_path, checkpoint_path, checkpoint_paths, load_newest
-from gan.runs.run_folder import check_resumable, check_startable, read_settings, steps_noted
+from gan.runs.run_folder import check_resumable, check_startable, owned_run, read_settings, steps_noted
 from gan.settings.run_settings import RunSettings
 from gan.training.artifacts import Artifacts, check_recordable
 from gan.training.progress import Progress
@@ -170,8 +170,19 @@ def train(
     on_step: Callable[[StepReport], None] | None = None,
     on_prepare: Callable[[int, int], None] | None = None,
 ) -> FitResult:
-    """Do what `fit` does, in one of the processes that do it together."""
+    """Do what `fit` does, in one of the processes that do it together; the first one has the run's folder alone."""
+    with ExitStack() as stack:
+        compute.in_first(lambda: stack.enter_context(owned_run(request.run, [request.shards])))
+        return _train(compute, request, stop, on_step, on_prepare)
 
+
+def _train(
+    compute: Compute,
+    request: Request,
+    stop: Stop | None,
+    on_step: Callable[[StepReport], None] | None,
+    on_prepare: Callable[[int, int], None] | None,
+) -> FitResult:
     def asked_to_stop() -> bool:
         return compute.any(stop is not None and stop())
 
@@ -183,7 +194,7 @@ def train(
 
     job = set_up(compute, request)
     progress, losses, stopped = job.progress, dict[str, float](), False
-    compute.any(False)  # no folder before every process has come so far
+    compute.any(False)  # nothing in the folder before every process has come so far
     saved = None if job.fresh else progress.step
     with closing(Artifacts(request.run, job.rows, progress, saved)) as artifacts:
         try:

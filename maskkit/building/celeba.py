@@ -13,6 +13,7 @@ from maskkit.photos.archive import PhotoFolder, Photos, open_zip
 from maskkit.photos.images import SUFFIXES
 from maskkit.photos.tables import columns_of, read_attribute_table, read_five_points, read_pairs
 from maskkit.shards.description import SPLITS
+from maskkit.shards.own_files import inputs_below
 
 ATTRIBUTES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")  # SCGAN's choice and order
 SPLIT_RULES = ("official", "scgan", "person")
@@ -46,6 +47,8 @@ def read_celeba(root: Path, attributes: tuple[str, ...], split: str) -> tuple[Ph
     columns = columns_of(table_file, names, attributes)
     splits = _splits(root, list(table), split)
     present = photos.names()
+    if isinstance(photos, PhotoFolder):
+        present = {name: present[name] for name in inputs_below(photos.path, present)}
     five_points = _five_points(root)
     inputs = [
         Input(name, tuple(int(table[name][column] == 1) for column in columns), splits.get(name, "train"),

@@ -9,6 +9,7 @@ from maskkit.errors import BuildError
 from maskkit.photos.archive import PhotoFolder, Photos, open_zip
 from maskkit.photos.tables import read_attribute_table, read_column, read_header
 from maskkit.shards.description import SPLITS
+from maskkit.shards.own_files import inputs_below
 
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "0": "train", "1": "val", "2": "test", "valid": "val",
                "validation": "val", "training": "train"}  # fmt: skip
@@ -31,6 +32,8 @@ def read_folder(
     """
     photos = _open(images)
     present = photos.names()
+    if isinstance(photos, PhotoFolder):
+        present = {name: present[name] for name in inputs_below(photos.path, present)}
     table: dict[str, tuple[int, ...]] | None = None
     if table_file is not None and attributes:
         _, values = read_attribute_table(table_file, attributes)

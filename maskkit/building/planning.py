@@ -10,6 +10,7 @@ from maskkit.building.photo_rows import process_some
 from maskkit.building.preparation import Build
 from maskkit.building.resume import find_begun
 from maskkit.errors import BuildError
+from maskkit.files.outputs import refuse_inputs
 from maskkit.shards.description import SHARD_NAME
 
 TIMED_PHOTOS = 12  # measured for an estimate
@@ -24,6 +25,7 @@ def plan(build: Build, out: Path, *, fresh: bool = False) -> BuildPlan:
     """
     if out.exists() and not out.is_dir():
         raise BuildError(f"{out} is a file, and a folder is to be made; give another name")
+    refuse_inputs(out, build.places)
     build = replace(build, dataset=find_begun(out, build.dataset, fresh))
     check_room(build, out, _discarded(out) if fresh else 0)
     with build.engine.connected() as workers:

@@ -28,6 +28,7 @@ class Build:
     task: PhotoTask
     shard_size: int
     engine: Engine
+    places: tuple[Path, ...]  # everything that it reads
 
     @property
     def total(self) -> int:
@@ -84,7 +85,9 @@ def prepare(place: Path, options: Options, engine: Engine) -> Build:
         named["every_step"] = True  # data sets from before all steps looked for all faces do not go on so
     dataset = Dataset(task.scheme, options.size, request.attribute_names, source, named, tool_versions(steps))
     by_split = {name: [one for one in inputs if one.split == name] for name in SPLITS}
-    return Build(by_split, dataset, task, options.shard_size, engine)
+    tables = (options.landmarks, getattr(options, "table", None))
+    places = (place, *(Path(one) for one in (*tables, options.scheme) if isinstance(one, str | Path)))
+    return Build(by_split, dataset, task, options.shard_size, engine, places)
 
 
 def _celeba(root: Path, options: BuildOptions) -> _Request:

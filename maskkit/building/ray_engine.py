@@ -159,11 +159,11 @@ def _check_address(address: str) -> None:
 def _own_signals() -> Iterator[None]:
     """Keep what this process does on SIGTERM, for which Ray puts a handler of its own, and hold it back meanwhile.
 
-    Ray's processes inherit that: a SIGTERM to all of a group is answered by this process, which ends them. Else they
-    would be gone before it, and take it with them.
+    Ray's processes inherit that: a SIGTERM to all of a group, or the SIGHUP of a closed terminal, is answered by this
+    process, which ends them. Else they would be gone before it, and take it with them.
     """
     handler = signal.getsignal(signal.SIGTERM)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from maskkit.building.preparation import Build
 from maskkit.building.resume import open_folder
 from maskkit.detection.cascade import STEPS
 from maskkit.errors import BuildError
+from maskkit.files.outputs import owned_folder, refuse_inputs
 from maskkit.shards.description import FILE_NAME
 from maskkit.shards.ledger import read_ledger
 from maskkit.shards.writer import Outcome, ShardWriter, finish_folder
@@ -42,18 +43,20 @@ def run(
 ) -> BuildResult:
     """Do the work of a build in `out`, as `build_celeba` describes it."""
     start = time.monotonic()
-    with build.engine.connected() as workers:  # before `fresh` discards anything
-        build.dataset = open_folder(out, build.dataset, fresh)
-        if not build.dataset.complete:
-            check_room(build, out)
-            if on_plan is not None and build.left:
-                on_plan(estimate(build, workers))
-            _work(build, out, workers, on_progress)
-    if not sum(build.dataset.counts().values()):
-        raise BuildError(f"{out}: no photo of {build.total} could be used; {FILE_NAME} lists the reasons")
-    # What is derived from the shards is made again where a stop or somebody removed it.
-    finish_folder(out, build.dataset)
-    return _result(out, max_skipped, time.monotonic() - start)
+    refuse_inputs(out, build.places)
+    with owned_folder(out):
+        with build.engine.connected() as workers:  # before `fresh` discards anything
+            build.dataset = open_folder(out, build.dataset, fresh)
+            if not build.dataset.complete:
+                check_room(build, out)
+                if on_plan is not None and build.left:
+                    on_plan(estimate(build, workers))
+                _work(build, out, workers, on_progress)
+        if not sum(build.dataset.counts().values()):
+            raise BuildError(f"{out}: no photo of {build.total} could be used; {FILE_NAME} lists the reasons")
+        # What is derived from the shards is made again where a stop or somebody removed it.
+        finish_folder(out, build.dataset)
+        return _result(out, max_skipped, time.monotonic() - start)
 
 
 def _work(build: Build, out: Path, workers: int, on_progress: OnProgress | None) -> None:

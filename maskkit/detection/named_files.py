@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from maskkit.detection.cascade import Detector, Face, FaceChoice, choose, detect
 from maskkit.detection.workers import map_in_order, workers_worth
 from maskkit.errors import OutputError
-from maskkit.files.atomic import leads_out, make_folder, refuse_existing
+from maskkit.files.atomic import leads_out
+from maskkit.files.outputs import lies_in
+from maskkit.files.result_folder import ResultFolder
 from maskkit.files.walking import files_below
 from maskkit.photos.images import SUFFIXES, Picture
 
@@ -41,30 +43,20 @@ class Made:
     faces: tuple[Face, ...] = ()
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where results go: never onto an input, and onto nothing else unless asked."""
+def prepare_folder(
+    out: Path, inputs: Iterable[Path], files: Iterable[Path], overwrite: bool, *, pictures: bool
+) -> ResultFolder:
+    """The folder for the results of these files, which `inputs` named.
 
-    out: Path
-    inputs: frozenset[Path]
-    overwrite: bool
-
-    def path(self, name: str) -> Path:
-        """The path of one result; OutputError where something is in the way."""
-        path = self.out / name
-        try:
-            if path.resolve() in self.inputs:
-                raise OutputError(f"{path} is one of the inputs and is not replaced; take another folder")
-            refuse_existing(path, self.overwrite)
-        except OSError as error:  # such as a name that the file system finds too long
-            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
-        return path
-
-
-def prepare_target(out: Path, files: Iterable[Path], overwrite: bool) -> Target:
-    """Make the folder for the results of these files."""
-    make_folder(out)
-    return Target(out, frozenset(path.resolve() for path in files), overwrite)
+    Raises OutputError where `pictures` would be taken for photos the next time.
+    """
+    for folder in inputs:
+        if pictures and folder.is_dir() and lies_in(out, folder):
+            raise OutputError(
+                f"{out} lies in {folder}, and the pictures there would be taken for photos the next time; "
+                "take a folder beside it"
+            )
+    return ResultFolder(out, files, overwrite)
 
 
 def collect_files(paths: Iterable[Path]) -> tuple[list[Path], dict[str, str]]:

@@ -1,5 +1,6 @@
 """Photos and point files to masks: the door behind `maskkit segment`."""
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -13,17 +14,16 @@ from maskkit.detection.named_files import (
     FilesResult,
     Made,
     OnProgress,
-    Target,
     chosen_faces,
     collect_files,
     numbered,
-    prepare_target,
+    prepare_folder,
     work_through,
 )
 from maskkit.errors import MaskkitError, OutputError, PointsError
-from maskkit.files.atomic import write_atomically
+from maskkit.files.result_folder import ResultFolder
 from maskkit.masks.overlays import annotate
-from maskkit.masks.pictures import write_jpeg, write_palette_png, write_png
+from maskkit.masks.pictures import encode_jpeg, encode_palette_png, encode_png
 from maskkit.masks.raster import LabelMap, one_hot, rasterize
 from maskkit.masks.regions import RegionScheme, as_scheme
 from maskkit.photos.images import Picture, read_image
@@ -36,7 +36,7 @@ LARGEST_SIDE = 16384  # of a point file's mask
 
 @dataclass(frozen=True)
 class _Wish:
-    target: Target
+    results: ResultFolder
     format: str
     height_width: tuple[int, int]  # of point files' pictures
     face: FaceChoice
@@ -73,9 +73,9 @@ def write_masks(
     height_width = _check_request(paths, size, overlay)
     regions = as_scheme(scheme)
     files, failed = collect_files(paths)
-    target = prepare_target(Path(out), files, overwrite)
+    results = prepare_folder(Path(out), paths, files, overwrite, pictures=overlay or format in ("palette", "grey"))
     result = FilesResult(Path(out), failed=failed)
-    wish = _Wish(target, format, height_width, face, detector, regions, overlay)
+    wish = _Wish(results, format, height_width, face, detector, regions, overlay)
     work_through(partial(_draw, wish), files, result, workers, on_progress)
     return result
 
@@ -103,15 +103,16 @@ def _draw(wish: _Wish, named: tuple[Path, str]) -> Made:
         shape = wish.height_width if image is None else image.shape[:2]
         for ending, points in numbered(faces, wish.face):
             mask = rasterize(points, shape, wish.scheme, backend="numpy")  # too few to load numba for
-            written = wish.target.path(f"{name}{ending}{FORMATS[wish.format]}")
-            _write_mask(written, wish.format, mask, wish.scheme)
+            written = wish.results.write(
+                f"{name}{ending}{FORMATS[wish.format]}", _encode(wish.format, mask, wish.scheme)
+            )
             areas = np.bincount(mask.ravel(), minlength=len(wish.scheme)).tolist()
             found[f"{path}{ending}"] = {
                 "mask": str(written), "areas": dict(zip(wish.scheme.names, areas, strict=True))
             }  # fmt: skip
         if wish.overlay and image is not None:
             drawn = annotate(image, np.stack(faces), wish.scheme)
-            write_jpeg(wish.target.path(f"{name}.overlay.jpg"), drawn)
+            wish.results.write(f"{name}.overlay.jpg", encode_jpeg(drawn))
     except MaskkitError as error:
         return Made(found, failed=str(error))
     return Made(found, notes)
@@ -134,13 +135,14 @@ def _read(wish: _Wish, path: Path) -> tuple[Picture | None, list[Points], tuple[
     )  # fmt: skip
 
 
-def _write_mask(path: Path, format: str, mask: LabelMap, scheme: RegionScheme) -> None:
+def _encode(format: str, mask: LabelMap, scheme: RegionScheme) -> bytes:
     if format == "palette":
-        write_palette_png(path, mask, scheme)
-    elif format == "grey":
-        write_png(path, mask)
-    elif format == "npy":
-        write_atomically(path, lambda file: np.save(file, mask))
+        return encode_palette_png(mask, scheme)
+    if format == "grey":
+        return encode_png(mask)
+    buffer = io.BytesIO()
+    if format == "npy":
+        np.save(buffer, mask)
     else:
-        channels = one_hot(mask, len(scheme))
-        write_atomically(path, lambda file: np.savez_compressed(file, one_hot=channels))
+        np.savez_compressed(buffer, one_hot=one_hot(mask, len(scheme)))
+    return buffer.getvalue()

@@ -1,6 +1,7 @@
 """Photos to point files: the door behind `maskkit landmarks`."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,17 +11,17 @@ from maskkit.detection.named_files import (
     FilesResult,
     Made,
     OnProgress,
-    Target,
     chosen_faces,
     collect_files,
     numbered,
-    prepare_target,
+    prepare_folder,
     work_through,
 )
 from maskkit.errors import MaskkitError, OutputError
-from maskkit.files.atomic import write_atomically
+from maskkit.files.outputs import owned
+from maskkit.files.result_folder import ResultFolder
 from maskkit.photos.images import read_image
-from maskkit.points.point_files import SUFFIXES, points_table, write_points
+from maskkit.points.point_files import SUFFIXES, encode_points, points_table
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
 TABLE = "landmarks.csv"
@@ -28,7 +29,7 @@ TABLE = "landmarks.csv"
 
 @dataclass(frozen=True)
 class _Wish:
-    target: Target
+    results: ResultFolder
     format: str
     face: FaceChoice
     detector: str | Detector
@@ -54,15 +55,19 @@ def write_landmarks(
     """
     if format not in FORMATS:
         raise OutputError(f"there is no format {format!r} of points: take one of {', '.join(FORMATS)}")
-    files, failed = collect_files(map(Path, photos))
-    target = prepare_target(Path(out), files, overwrite)
-    table = target.path(TABLE) if format == "csv" else None  # before the work
+    paths = [Path(path) for path in photos]
+    files, failed = collect_files(paths)
+    results = prepare_folder(Path(out), paths, files, overwrite, pictures=False)
     result = FilesResult(Path(out), failed=failed)
-    all_made = work_through(partial(_find, _Wish(target, format, face, detector)), files, result, workers, on_progress)
-    if table is not None:
-        faces = [one for made in all_made for one in made.faces]
-        text = points_table(dict(zip(result.found, (one.points for one in faces), strict=True)))
-        write_atomically(table, lambda file: file.write(text.encode()))
+    with ExitStack() as stack:
+        if format == "csv":  # before the work
+            stack.enter_context(owned(results.check(TABLE)))
+        wish = _Wish(results, format, face, detector)
+        all_made = work_through(partial(_find, wish), files, result, workers, on_progress)
+        if format == "csv":
+            faces = [one for made in all_made for one in made.faces]
+            text = points_table(dict(zip(result.found, (one.points for one in faces), strict=True)))
+            results.write(TABLE, text.encode())
     return result
 
 
@@ -72,7 +77,8 @@ def _find(wish: _Wish, named: tuple[Path, str]) -> Made:
         faces, notes = chosen_faces(path, read_image(path), wish.detector, wish.face)
         if wish.format != "csv":
             for ending, one in numbered(faces, wish.face):
-                write_points(wish.target.path(f"{name}{ending}.{wish.format}"), one.points)
+                target = f"{name}{ending}.{wish.format}"
+                wish.results.write(target, encode_points(Path(target), one.points))
     except MaskkitError as error:
         return Made({}, failed=str(error))
     found = {

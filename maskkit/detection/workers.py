@@ -61,8 +61,11 @@ def map_in_order(work: Callable[[Item], Result], items: Sequence[Item], workers:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a worker may be started: it inherits that, and this process answers for all of them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Hold back what a terminal sends to all, Ctrl-C and its own end, while a worker may be started: it inherits that.
+
+    This process answers for all of them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:

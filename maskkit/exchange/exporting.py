@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from maskkit.errors import ExchangeError
-from maskkit.exchange.folders import CHECKED, MANIFEST, whole_folder
+from maskkit.exchange.folders import CHECKED, EXPORT, MANIFEST
 from maskkit.exchange.formats import (
     arrays,
     celebamask_hq,
@@ -21,6 +21,7 @@ from maskkit.exchange.formats import (
 )
 from maskkit.exchange.outgoing import OnProgress, Outgoing, write_classes, write_json
 from maskkit.files.regular import file_sha256
+from maskkit.files.whole_folder import check_folder, whole_folder
 from maskkit.shards.description import SPLITS
 
 EXPORT_FORMATS: dict[str, Callable[..., None]] = {
@@ -68,9 +69,9 @@ def export_shards(
 
     `split` takes one split instead of all; `scheme` gives the labels in another built-in scheme where a table leads
     there. `caption` is of `diffusers`: `{attributes}` becomes the names of those that a photo has, `{Male:man|woman}`
-    one of two. `rows_per_tar` is of `webdataset`. `out` appears when it is whole; the same data set gives the same
-    bytes. Raises ExchangeError, ShardError, SchemeError, OutputError, or MissingExtraError where a format needs a
-    library that is not installed.
+    one of two. `rows_per_tar` is of `webdataset`. `out` appears when it is whole; `overwrite` replaces an earlier
+    export whose files are as they were written. The same data set gives the same bytes. Raises ExchangeError,
+    ShardError, SchemeError, OutputError, or MissingExtraError where a format needs a library that is not installed.
     """
     if format not in EXPORT_FORMATS:
         raise ExchangeError(f"there is no export format {format!r}: take one of {', '.join(EXPORT_FORMATS)}")
@@ -81,12 +82,13 @@ def export_shards(
     for name in asked:
         if FORMAT_OF_OPTION[name] != format:
             raise ExchangeError(f"{name} is an option of {FORMAT_OF_OPTION[name]}, and the format is {format}")
+    check_folder(Path(out), EXPORT, overwrite, [shards])
     outgoing = Outgoing(Path(shards), (split,) if split else SPLITS, scheme, on_progress)
     outgoing.splits = tuple(one for one in outgoing.splits if outgoing.count(one))
     if not outgoing.total:
         raise ExchangeError(f"{shards}: there are no rows to export")
     counts = {one: outgoing.count(one) for one in outgoing.splits}
-    with whole_folder(Path(out), overwrite) as folder:
+    with whole_folder(Path(out), EXPORT, inputs=[shards], overwrite=overwrite) as folder:
         EXPORT_FORMATS[format](outgoing, folder, **asked)
         write_classes(folder, outgoing.scheme)
         about = {"format": "maskkit-export", "version": 1, "layout": format, "image_size": outgoing.size}

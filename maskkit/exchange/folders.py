@@ -1,54 +1,18 @@
-"""A folder of results that is whole or not there, and names from data sets that may become file names."""
+"""Names from data sets that may become file names, and what an export is known by."""
 
 import hashlib
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from maskkit.errors import ExchangeError, OutputError
-from maskkit.files.atomic import make_folder, refuse_existing, sync_folder
 from maskkit.files.json_text import parse_json
+from maskkit.files.records import DigestList
 from maskkit.files.regular import file_sha256, read_regular_text
-from maskkit.shards.description import FILE_NAME
 
 MANIFEST = "export.json"
+EXPORT = DigestList("export", "an export")
 CHECKED = ("samples.csv", "landmarks.csv", "scheme.json")  # their SHA-256 stand in it
 LARGEST_MANIFEST = 1 << 24  # bytes
 LONGEST_NAME = 200  # bytes of one part of a path; file systems end at 255, and endings are added
-
-
-@contextmanager
-def whole_folder(out: Path, overwrite: bool) -> Iterator[Path]:
-    """A partial folder to fill, which takes the name `out` when all went well and is removed when not.
-
-    A kill or a power cut leaves no folder that looks whole: what is in it is on the disk before it takes its name.
-    Raises OutputError where `out` is occupied; with `overwrite` it is replaced if it is an export or a data set.
-    """
-    refuse_existing(out, overwrite)
-    marked = any((out / name).is_file() for name in (MANIFEST, FILE_NAME))
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file, and a folder is to be made; give another name")
-    if out.is_dir() and any(out.iterdir()) and not marked:
-        raise OutputError(f"{out} is neither an export nor a data set and is not replaced; give another name")
-    partial, replaced = (out.with_name(f".{out.name}.{state}") for state in ("partial", "replaced"))
-    try:
-        make_folder(out.parent)
-        for left in (partial, replaced):
-            shutil.rmtree(left, ignore_errors=True)
-        partial.mkdir()
-        yield partial
-        os.sync()  # one call for the thousands of pictures of an export; an fsync for each would take longer
-        if out.exists():
-            out.rename(replaced)
-        partial.rename(out)
-        sync_folder(out.parent)
-    except OSError as error:
-        raise OutputError(f"{out} could not be written: {error.strerror or error}") from error
-    finally:
-        for left in (partial, replaced):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def check_export(folder: Path) -> None:

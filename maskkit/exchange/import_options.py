@@ -25,6 +25,11 @@ class ImportOptions:
     shard_size: int = 2048  # rows
     limit: int | None = None  # only the first rows by id
 
+    def places(self, source: Path) -> list[Path]:
+        """Everything that an import of `source` may read: names that are no files do no harm."""
+        folders = [source / name for name in (self.images, self.masks) if name]
+        return [source, *folders, *(Path(name) for name in (self.scheme, self.split) if name)]
+
     def check(self) -> None:
         """Raise ExchangeError for a value that cannot be worked with, before any work starts."""
         bounds = {"size": (self.size, 8, 4096), "shard size": (self.shard_size, 1, 65536)}

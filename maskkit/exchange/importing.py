@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from maskkit.errors import ExchangeError, MaskkitError
-from maskkit.exchange.folders import whole_folder
 from maskkit.exchange.formats import celebamask_hq, coco_reading, cvat, deepfashion
 from maskkit.exchange.formats.pairs import read_label_pngs
 from maskkit.exchange.grid import add_points, on_grid
@@ -17,9 +16,11 @@ from maskkit.exchange.import_options import ImportOptions, chosen_pairs
 from maskkit.exchange.incoming import Incoming, Pair
 from maskkit.exchange.label_order import Census
 from maskkit.exchange.outgoing import OnProgress
+from maskkit.files.whole_folder import check_folder, whole_folder
 from maskkit.masks.label_tables import translate_labels
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.shards.description import SPLITS, Dataset, describe_source
+from maskkit.shards.own_files import DATASET
 from maskkit.shards.versions import tool_versions
 from maskkit.shards.writer import Outcome, Row, ShardWriter, Skip, finish_folder
 
@@ -64,8 +65,8 @@ def import_masks(
 
     `format` is one of `IMPORT_FORMATS`. A pair that cannot be used is left out, with its reason in `ledger.csv`; where
     more than the share `max_skipped` is, the result says so. Points are absent unless the source is an export with
-    points. `out` appears when it is whole; the same source gives the same bytes. Raises ExchangeError and other
-    MaskkitErrors.
+    points. `out` appears when it is whole; `overwrite` replaces an earlier data set if nothing else lies in its
+    folder. The same source gives the same bytes. Raises ExchangeError and other MaskkitErrors.
     """
     source, options = Path(source), options or ImportOptions()
     options.check()
@@ -73,6 +74,7 @@ def import_masks(
         raise ExchangeError(f"there is no import format {format!r}: take one of {', '.join(IMPORT_FORMATS)}")
     if not source.is_dir():
         raise ExchangeError(f"{source}: no such folder")
+    check_folder(Path(out), DATASET, overwrite, options.places(source))
     incoming = IMPORT_FORMATS[format](source, options)
     census = Census(incoming)
     with closing(incoming):
@@ -95,7 +97,7 @@ def _import(
     detectors = tuple(sorted({known.detector for known in incoming.known.values()}))
     if len(detectors) > MOST_DETECTORS:
         raise ExchangeError(f"samples.csv names {len(detectors)} detectors, and a shard holds {MOST_DETECTORS}")
-    with whole_folder(out, overwrite) as folder:
+    with whole_folder(out, DATASET, inputs=options.places(source), overwrite=overwrite) as folder:
         writer = ShardWriter(folder, dataset, options.shard_size, detectors)
         writer.write(_outcomes(incoming, dataset, source, on_progress))
         if not sum(dataset.counts().values()):

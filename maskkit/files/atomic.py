@@ -1,34 +1,68 @@
-"""Files that are either whole or not there: partial name, fsync, rename, fsync of the folder."""
+"""Files that are either whole or not there: partial name, fsync, last step, fsync of the folder."""
 
+import fcntl
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from maskkit.errors import OutputError
+from maskkit.files import renames
+from maskkit.files.hidden import is_same_file, partial_path
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool = True) -> None:
     """Make `path` from what `write` puts into a binary file, or leave everything as it was.
 
-    A reader never sees half a file, and after a power cut there is the old one or the new one. Raises OutputError
-    with the file and the reason (no room, no permission, no such folder); the partial file is removed.
+    A reader never sees half a file, and after a power cut there is the old one or the new one. A symbolic link stays
+    and what it leads to is written. Raises OutputError with the file and the reason (no room, no permission, no such
+    folder); without `overwrite` also where something has the name, even if it came while the content was made.
     """
     check_name(path)
-    partial = path.with_name(f".{path.name}.partial")
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
     try:
-        with partial.open("wb") as file:
+        with _partial_file(path) as (file, partial):
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+            if overwrite:
+                refuse_special(path)
+                partial.replace(path)
+            else:
+                renames.place(partial, path)
         sync_folder(path.parent)
+    except FileExistsError as error:
+        raise OutputError(f"{path} appeared while it was being made and is not replaced; give another name") from error
     except OSError as error:
         raise OutputError(f"{path} could not be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # also where its name is too long, which was said above
-            partial.unlink()
+
+
+@contextmanager
+def _partial_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file beside `path`, locked as long as it is open: what a killed process leaves is known by its lock."""
+    while True:
+        partial = partial_path(path)
+        with partial.open("xb") as file:
+            try:
+                if _locked_if_possible(file.fileno()) and is_same_file(file.fileno(), partial):
+                    yield file, partial
+                    return
+            finally:
+                with suppress(OSError):  # it has its name by now
+                    partial.unlink()
+
+
+def _locked_if_possible(descriptor: int) -> bool:
+    """False where somebody who clears up was faster; files that cannot be locked are not cleared up."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def sync_folder(folder: Path) -> None:
@@ -40,8 +74,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path) -> None:
-    """Create `folder` and its parents so that they survive a power cut.
+def make_folder(folder: Path) -> list[Path]:
+    """Create `folder` and its parents so that they survive a power cut; give those that were missing, inner first.
 
     Raises OutputError where that is not allowed or a file is in the way.
     """
@@ -53,6 +87,7 @@ def make_folder(folder: Path) -> None:
             sync_folder(place.parent)
     except OSError as error:
         raise OutputError(f"the folder {folder} could not be made: {error.strerror or error}") from error
+    return missing
 
 
 def check_name(path: Path) -> None:
@@ -69,9 +104,7 @@ def leads_out(path: Path, folder: Path) -> bool:
         return False
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise OutputError if `path` is there and may not be replaced (an empty folder may)."""
-    check_name(path)
-    occupied = path.exists() and not (path.is_dir() and not any(path.iterdir()))
-    if occupied and not overwrite:
-        raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
+def refuse_special(path: Path) -> None:
+    """Raise OutputError for a pipe, socket or device, which a file of this name would replace."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OutputError(f"{path} is a pipe, socket or device and is not replaced; give another name")

@@ -30,6 +30,11 @@ def write_sealed(path: Path, write: Callable[[BinaryIO], object]) -> None:
     write_atomically(path, seal)
 
 
+def sealed(content: bytes | memoryview) -> bytes:
+    """Give what `write_sealed` would write of this content."""
+    return bytes(content) + f"\nsha256 {hashlib.sha256(content).hexdigest()}\n".encode()
+
+
 def check_seal(file: BinaryIO, path: Path) -> bool:
     """Compare an open file with its seal and go back to its start; False where it has none.
 

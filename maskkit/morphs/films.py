@@ -1,8 +1,6 @@
 """Sequences of frames out: H.264 video, GIF, or a folder of PNGs."""
 
 import io
-import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
@@ -12,7 +10,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from maskkit.errors import MissingExtraError, OutputError
-from maskkit.files.atomic import make_folder, refuse_existing, sync_folder, write_atomically
+from maskkit.files.atomic import write_atomically
+from maskkit.files.outputs import owned, refuse_existing
+from maskkit.files.records import DigestList
+from maskkit.files.whole_folder import check_folder, whole_folder
 from maskkit.masks.pictures import write_png
 from maskkit.morphs.gif import write_gif
 from maskkit.photos.images import Picture
@@ -20,11 +21,11 @@ from maskkit.photos.images import Picture
 # Quantiser of x264: 0 is lossless, 51 the worst; small synthetic pictures show every artefact.
 X264_QUALITY = 12
 FASTEST = 100  # frames a second; a GIF counts in hundredths
-FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
+FRAMES = DigestList("frames", "a folder of frames")
 ENDINGS = ".mp4, .gif, or no ending for a folder of PNGs"
 
 
-def check_output(path: str | Path, fps: float = 12, overwrite: bool = False) -> None:
+def check_output(path: str | Path, fps: float = 12, overwrite: bool = False, inputs: Iterable[str | Path] = ()) -> None:
     """Raise OutputError or MissingExtraError for what `write_frames` could not write, before frames are made."""
     path = Path(path)
     if path.suffix.lower() not in ("", ".mp4", ".gif"):
@@ -33,10 +34,11 @@ def check_output(path: str | Path, fps: float = 12, overwrite: bool = False) -> 
         raise OutputError(f"{path}: {fps:g} frames a second cannot be written; take 1 to {FASTEST}")
     if path.suffix.lower() == ".mp4":
         _import_av()
-    refuse_existing(path, overwrite)
-    if path.suffix == "" and path.is_dir() and any(not FRAME_NAME.fullmatch(file.name) for file in path.iterdir()):
-        raise OutputError(f"{path} holds more than frames and is not replaced; give another name")
-    if path.suffix and path.is_dir():
+    if path.suffix == "":
+        check_folder(path, FRAMES, overwrite, inputs)
+        return
+    refuse_existing(path, overwrite, inputs)
+    if path.is_dir():
         raise OutputError(f"{path} is a folder; give another name")
 
 
@@ -52,16 +54,17 @@ def write_frames(
     The ending decides. Frames are taken one by one. Those of odd size get one more row or column in an `.mp4`, because
     its colours are stored at half resolution. `note` goes into the metadata: the comment of an `.mp4` or `.gif`, the
     Description of each PNG. Raises OutputError, before the first frame is asked for, if there is something at `path`
-    already, unless `overwrite`; a folder is replaced only if it holds nothing but frames.
+    already, unless `overwrite`, or if another process is writing it; a folder is replaced only if it holds nothing but
+    frames as they were written.
     """
     path = Path(path)
     check_output(path, fps, overwrite)
     if path.suffix == "":
         return write_frame_folder(path, frames, lambda file, frame: write_png(file, frame, note), overwrite)
-    make_folder(path.parent)
     counted = _Counted(frames)
     encode = _encode_mp4 if path.suffix.lower() == ".mp4" else write_gif
-    write_atomically(path, lambda file: encode(file, counted, fps, note))
+    with owned(path):
+        write_atomically(path, lambda file: encode(file, counted, fps, note), overwrite=overwrite)
     return counted.count
 
 
@@ -69,27 +72,13 @@ def write_frame_folder(
     path: Path, frames: Iterable[Any], write: Callable[[Path, Any], object], overwrite: bool = False
 ) -> int:
     """Write each frame as `path/frame-0000.png` and so on with `write`, all or none; give their number."""
-    check_output(path, overwrite=overwrite)
-    # Written beside and renamed, so that a stop half-way leaves no folder that looks whole.
-    partial = path.with_name(f".{path.name}.partial")
     count = 0
-    try:
-        if partial.exists():
-            shutil.rmtree(partial)
-        make_folder(partial)
+    with whole_folder(path, FRAMES, overwrite=overwrite) as folder:
         for frame in frames:
-            write(partial / f"frame-{count:04d}.png", frame)
+            write(folder / f"frame-{count:04d}.png", frame)
             count += 1
         if not count:
             raise OutputError(f"{path}: there are no frames to write")
-        if path.is_dir():
-            shutil.rmtree(path)
-        partial.rename(path)
-        sync_folder(path.absolute().parent)
-    except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return count
 
 

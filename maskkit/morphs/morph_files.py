@@ -1,7 +1,6 @@
 """Morphs from files to files: keys read and aligned, every frame drawn, written as the ending of the result says."""
 
-import shutil
-import tempfile
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,21 +10,21 @@ from typing import Literal, get_args
 import numpy as np
 
 from maskkit.errors import OutputError, PointsError
-from maskkit.files.atomic import make_folder, refuse_existing, write_atomically
-from maskkit.files.seal import write_sealed
+from maskkit.files.outputs import refuse_existing, write_result
+from maskkit.files.seal import sealed
 from maskkit.masks.pictures import colorize, enlarge, overlay, write_palette_png
 from maskkit.masks.raster import LabelMap, one_hot, rasterize
 from maskkit.masks.regions import RegionScheme, as_scheme
 from maskkit.morphs.films import check_output, write_frame_folder, write_frames
 from maskkit.morphs.flicker import Flicker, measure_flicker
 from maskkit.morphs.paths import Play, along, timeline
-from maskkit.morphs.placed_faces import PlacedFace, read_face
+from maskkit.morphs.placed_faces import PlacedFace, read_face, spec_file
 from maskkit.morphs.warps import bend_photos
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import Points
 from maskkit.points.point_files import points_table
 from maskkit.shards.description import Dataset
-from maskkit.shards.writer import Row, write_shard
+from maskkit.shards.writer import Row, encode_shard
 
 Show = Literal["masks", "photo", "overlay"]
 Align = Literal["eyes", "first"]
@@ -89,7 +88,7 @@ def write_morph(
     """
     request = _Request(Path(out), as_scheme(scheme), size, show, scale, fps, with_one_hot, overwrite)
     positions = timeline(len(keys), frames, easing, play, beyond)
-    _check(request, len(positions), align)
+    _check(request, len(positions), align, [spec_file(key) for key in keys])
     faces = read_keys(keys, size, align)
     path = [*faces, faces[0]] if play == "loop" else faces
     points = along(np.stack([face.points for face in path]), positions)
@@ -109,20 +108,20 @@ def read_keys(keys: Sequence[str | Path], size: int, align: Align = "eyes") -> l
     return [first, *(read_face(key, size, first.points if align == "first" else None) for key in keys[1:])]
 
 
-def _check(request: _Request, frames: int, align: Align) -> None:
+def _check(request: _Request, frames: int, align: Align, inputs: Sequence[Path]) -> None:
     """Raise a MaskkitError for what could not be written, before anything is read or drawn."""
     out, ending = request.out, request.out.suffix.lower()
     for name, value, known in (("show", request.show, get_args(Show)), ("align", align, get_args(Align))):
         if value not in known:
             raise OutputError(f"{name} is one of {', '.join(known)}, not {value!r}")
     if ending in DATA_ENDINGS:
-        refuse_existing(out, request.overwrite)
+        refuse_existing(out, request.overwrite, inputs)
         if out.is_dir():
             raise OutputError(f"{out} is a folder; give another name")
     elif ending not in ("", ".mp4", ".gif"):
         raise OutputError(f"{out}: a morph is written as .mp4, .gif, .npz, .csv, .h5, or as a folder of PNGs")
     else:
-        check_output(out, request.fps, request.overwrite)
+        check_output(out, request.fps, request.overwrite, inputs)
     if request.one_hot and ending != ".npz":
         raise OutputError(f"{out}: one-hot maps are written into an .npz")
     if ending in (".mp4", ".gif") and request.size * request.scale > LARGEST_FRAME:
@@ -144,18 +143,14 @@ def _told(photos: Iterator[Picture], total: int, on_frame: OnFrame) -> Iterator[
 def _write(request: _Request, points: Points, masks: LabelMap, photos: Iterator[Picture] | None) -> None:
     out, ending = request.out, request.out.suffix.lower()
     names = [f"frame-{number:04d}" for number in range(len(points))]
-    if ending == ".h5":
-        _write_shard(request, names, points, masks, photos)
-    elif ending == ".csv":
-        text = points_table(dict(zip(names, points, strict=True)))
-        make_folder(out.parent)
-        write_atomically(out, lambda file: file.write(text.encode()))
-    elif ending == ".npz":
-        arrays = {"masks": masks, "points": points}
-        if request.one_hot:
-            arrays["one_hot"] = one_hot(masks, len(request.scheme))
-        make_folder(out.parent)
-        write_atomically(out, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+    if ending in DATA_ENDINGS:
+        if ending == ".h5":
+            content = _shard(request, names, points, masks, photos)
+        elif ending == ".csv":
+            content = points_table(dict(zip(names, points, strict=True))).encode()
+        else:
+            content = _arrays(request, points, masks)
+        write_result(out, content, request.overwrite)
     elif ending == "" and request.show == "masks":
         write_frame_folder(out, masks, partial(write_palette_png, scheme=request.scheme), request.overwrite)
     else:
@@ -173,9 +168,18 @@ def _pictures(request: _Request, masks: LabelMap, photos: Iterator[Picture] | No
         yield from (overlay(photo, mask, request.scheme) for photo, mask in zip(photos, masks, strict=True))
 
 
-def _write_shard(
+def _arrays(request: _Request, points: Points, masks: LabelMap) -> bytes:
+    arrays = {"masks": masks, "points": points}
+    if request.one_hot:
+        arrays["one_hot"] = one_hot(masks, len(request.scheme))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _shard(
     request: _Request, names: list[str], points: Points, masks: LabelMap, photos: Iterator[Picture] | None
-) -> None:
+) -> bytes:
     """One shard of the frames, without attributes; its pictures are the masks in colours where no key has a photo.
 
     It is sealed, because no `dataset.json` tells its SHA-256.
@@ -187,12 +191,5 @@ def _write_shard(
             names, _pictures(replace(request, show="photo"), masks, photos), masks, points, strict=True
         )
     ]
-    make_folder(request.out.parent)
     dataset = Dataset(request.scheme, request.size, (), {"kind": "morph"}, {}, {})
-    try:
-        with tempfile.TemporaryDirectory(dir=request.out.parent, prefix=f".{request.out.name}.") as folder:
-            entry = write_shard(Path(folder), "test-00000.h5", rows, dataset, ("morph",))
-            with (Path(folder) / entry.file).open("rb") as shard:
-                write_sealed(request.out, lambda file: shutil.copyfileobj(shard, file))
-    except OSError as error:
-        raise OutputError(f"{request.out} could not be written: {error.strerror or error}") from error
+    return sealed(encode_shard("test", rows, dataset, ("morph",)))

@@ -60,6 +60,15 @@ def read_face(spec: str | Path, size: int, onto: Points | None = None) -> Placed
     return _moved(face, matrix, size)
 
 
+def spec_file(spec: str | Path) -> Path:
+    """The file that a face is read from."""
+    name = str(spec)
+    while name.startswith(MIRROR_PREFIX):
+        name = name.removeprefix(MIRROR_PREFIX)
+    shard_row = SHARD_ROW.fullmatch(name)
+    return Path(shard_row["file"] if shard_row else name)
+
+
 def align_points(points: ArrayLike, size: int, source: str = "the points") -> Points:
     """Turn, scale and shift one face so that its eyes lie where CelebA's aligned photos have them, cropped to `size`.
 

@@ -54,6 +54,12 @@ def read_points(path: str | Path, size: tuple[int, int] | None = None) -> Points
 def write_points(path: str | Path, points: ArrayLike) -> None:
     """Write one face to `.pts` (adding 1), `.json` or `.csv`, by the file's ending; reading gives the same float32."""
     path = Path(path)
+    content = encode_points(path, points)
+    write_atomically(path, lambda file: file.write(content))
+
+
+def encode_points(path: Path, points: ArrayLike) -> bytes:
+    """The content of a point file of that name."""
     array = _one_face(points, path)
     suffix = _known_suffix(path)
     if suffix == ".pts":
@@ -63,7 +69,7 @@ def write_points(path: str | Path, points: ArrayLike) -> None:
         text = json.dumps({"points": array.astype(float).tolist()}) + "\n"
     else:
         text = points_table({path.stem: array})
-    write_atomically(path, lambda file: file.write(text.encode()))
+    return text.encode()
 
 
 def points_table(faces: dict[str, Points]) -> str:

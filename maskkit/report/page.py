@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Template
 
 from maskkit.errors import OutputError
-from maskkit.files.atomic import make_folder, refuse_existing, write_atomically
+from maskkit.files.outputs import refuse_existing, write_result
 from maskkit.files.plain_text import plain
 from maskkit.report.inspection import Inspection
 from maskkit.report.sections import (
@@ -33,19 +33,18 @@ def write_report(
     `overwrite`, and ShardError for a row that cannot be read.
     """
     path = Path(out)
-    check_report(path, overwrite)
+    check_report(path, overwrite, inspection.folder)
     page = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(_fields(inspection, rows, seed))
-    make_folder(path.parent)
-    write_atomically(path, lambda file: file.write(page.encode()))
+    write_result(path, page.encode(), overwrite)
 
 
-def check_report(path: Path, overwrite: bool = False) -> None:
+def check_report(path: Path, overwrite: bool, shards: Path) -> None:
     """Raise OutputError for what `write_report` could not write, before the data set is read."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{path}: a report is a page; give it a name that ends in .html")
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give another name")
-    refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite, [shards])
 
 
 def _fields(inspection: Inspection, rows: int, seed: int) -> dict[str, str]:

@@ -18,6 +18,7 @@ FORMAT = "maskkit-shards"
 VERSION = 1
 SPLITS = ("train", "val", "test")
 FILE_NAME = "dataset.json"
+LEDGER, PREVIEW = "ledger.csv", "preview.png"  # derived from the shards
 DIGEST = "sha256"
 LARGEST_SIZE = 4096  # the side of a photo
 MOST_ATTRIBUTES, LONGEST_NAME = 10_000, 1000
@@ -60,6 +61,7 @@ class Dataset:
     versions: dict[str, str]
     shards: list[ShardEntry] = field(default_factory=list)
     complete: bool = False
+    discards: tuple[str, ...] = ()  # files of an earlier data set in its folder, until they are removed
 
     def of_split(self, split: str) -> list[ShardEntry]:
         """The shards of one split in order."""
@@ -77,8 +79,8 @@ class Dataset:
         """Rows of each split and inputs left out, as `dataset.json` states them."""
         return {**self.counts(), "skipped": self.skipped()}
 
-    def write(self, folder: Path) -> None:
-        """Replace `dataset.json` in `folder` atomically."""
+    def write(self, folder: Path, *, overwrite: bool = True) -> None:
+        """Write `dataset.json` in `folder` atomically; OutputError without `overwrite` where one is there."""
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -91,10 +93,11 @@ class Dataset:
             "versions": self.versions,
             "counts": self.all_counts(),
             "shards": [entry.to_dict() for entry in self.shards],
+            **({"discards": list(self.discards)} if self.discards else {}),
         }
         content[DIGEST] = _digest(content)
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(folder / FILE_NAME, lambda file: file.write(text.encode()))
+        write_atomically(folder / FILE_NAME, lambda file: file.write(text.encode()), overwrite=overwrite)
 
 
 class Listed(Protocol):
@@ -150,6 +153,7 @@ def read_dataset(folder: str | Path) -> Dataset:
             versions=dict(content["versions"]),
             shards=[_entry(item) for item in content["shards"]],
             complete=bool(content["complete"]),
+            discards=tuple(map(str, content.get("discards", ()))),
         )
         counts = {str(name): int(number) for name, number in content["counts"].items()}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:

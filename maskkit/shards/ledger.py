@@ -11,10 +11,9 @@ from maskkit.errors import ShardError
 from maskkit.files.atomic import write_atomically
 from maskkit.files.regular import open_regular_text
 from maskkit.masks.pictures import draw_points, overlay, stack_grid, write_png
-from maskkit.shards.description import Dataset
+from maskkit.shards.description import LEDGER, Dataset
 from maskkit.shards.reader import Shard
 
-LEDGER, PREVIEW = "ledger.csv", "preview.png"
 LARGEST_LEDGER = 1 << 32  # bytes
 COLUMNS = ("id", "outcome", "reason", "detector", "score", "split")
 QUALITY = "quality"  # a column more where the data set was built with the score
@@ -43,13 +42,13 @@ def _number(value: float) -> str:
 
 
 def write_ledger(folder: Path, dataset: Dataset) -> None:
-    """Write `ledger.csv` from the shards and `dataset.json`."""
+    """Write a new `ledger.csv` from the shards and `dataset.json`."""
     buffer = io.StringIO()
     lines = ledger_lines(folder, dataset)
     writer = csv.DictWriter(buffer, lines[0] if lines else COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
-    write_atomically(folder / LEDGER, lambda file: file.write(buffer.getvalue().encode()))
+    write_atomically(folder / LEDGER, lambda file: file.write(buffer.getvalue().encode()), overwrite=False)
 
 
 def read_ledger(folder: Path) -> list[dict[str, str]]:
@@ -66,7 +65,7 @@ def read_ledger(folder: Path) -> list[dict[str, str]]:
 
 
 def write_preview(folder: Path, dataset: Dataset, path: Path) -> None:
-    """Write a sheet of 48 random rows, the same at every call: the photo with its points beside its mask over it."""
+    """Write a new sheet of 48 random rows, always the same: the photo with its points beside its mask over it."""
     everywhere = [(entry, row) for entry in dataset.shards for row in range(entry.rows)]
     chosen = Random(0).sample(everywhere, min(PREVIEW_ROWS, len(everywhere)))
     cells = []
@@ -79,4 +78,4 @@ def write_preview(folder: Path, dataset: Dataset, path: Path) -> None:
             pointed = draw_points(sample["image"], sample["landmarks"]) if "landmarks" in sample else sample["image"]
             cells += [pointed, overlay(sample["image"], sample["mask"], dataset.scheme)]
     width = 2 * PREVIEW_COLUMNS
-    write_png(path, stack_grid([cells[i : i + width] for i in range(0, len(cells), width)]))
+    write_png(path, stack_grid([cells[i : i + width] for i in range(0, len(cells), width)]), overwrite=False)

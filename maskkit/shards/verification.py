@@ -10,8 +10,8 @@ import numpy as np
 from maskkit.errors import ShardError
 from maskkit.masks.raster import rasterize
 from maskkit.shards.checksums import check_shard
-from maskkit.shards.description import Dataset, ShardEntry, read_finished
-from maskkit.shards.ledger import LEDGER, ledger_lines, read_ledger
+from maskkit.shards.description import LEDGER, Dataset, ShardEntry, read_finished
+from maskkit.shards.ledger import ledger_lines, read_ledger
 from maskkit.shards.reader import Shard
 
 

@@ -17,8 +17,8 @@ from maskkit.files.atomic import write_atomically
 from maskkit.masks.raster import LabelMap
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import Points
-from maskkit.shards.description import FORMAT, VERSION, Dataset, Listed, ShardEntry
-from maskkit.shards.ledger import LEDGER, PREVIEW, write_ledger, write_preview
+from maskkit.shards.description import FORMAT, LEDGER, PREVIEW, VERSION, Dataset, Listed, ShardEntry
+from maskkit.shards.ledger import write_ledger, write_preview
 
 GZIP_LEVEL = 4
 ROWS_AT_ONCE = 64
@@ -101,21 +101,29 @@ def finish_folder(folder: Path, dataset: Dataset) -> None:
 
 
 def write_shard(folder: Path, name: str, rows: list[Row], dataset: Dataset, detectors: tuple[str, ...]) -> ShardEntry:
-    """Write `rows` as `folder/name` in one go, atomically, and give its entry for `dataset.json`.
+    """Write `rows` as a new file `folder/name` in one go, atomically, and give its entry for `dataset.json`.
 
-    `detectors` are the names of the steps by code, at least those of the rows. The file is composed in memory, so that
-    a full disk is met by plain writing and never leaves a damaged HDF5 file behind. The same rows give the same bytes.
+    The file is composed in memory, so that a full disk is met by plain writing and never leaves a damaged HDF5 file
+    behind.
     """
     split = name.split("-")[0]
+    data = encode_shard(split, rows, dataset, detectors)
+    write_atomically(folder / name, lambda target: target.write(data), overwrite=False)
+    return ShardEntry(name, split, len(rows), len(data), hashlib.sha256(data).hexdigest())
+
+
+def encode_shard(split: str, rows: list[Row], dataset: Dataset, detectors: tuple[str, ...]) -> memoryview:
+    """The bytes of a shard, the same for the same rows.
+
+    `detectors` are the names of the steps by code, at least those of the rows.
+    """
     content = io.BytesIO()
     with h5py.File(content, "w", libver=("v108", "v108")) as file:
         file.attrs.update(format=FORMAT, version=VERSION, split=split)
         file.attrs["scheme"] = json.dumps(dataset.scheme.to_dict())
         file.attrs["attribute_names"] = json.dumps(dataset.attribute_names)
         _fill_file(file, rows, dataset, detectors)
-    data = content.getbuffer()
-    write_atomically(folder / name, lambda target: target.write(data))
-    return ShardEntry(name, split, len(rows), len(data), hashlib.sha256(data).hexdigest())
+    return content.getbuffer()
 
 
 def _fill_file(file: h5py.File, rows: list[Row], dataset: Dataset, detectors: tuple[str, ...]) -> None:

@@ -116,7 +116,7 @@ def test_a_result_that_cannot_be_written_is_not_lost(
     status, _, err = call(tmp_path / "no run", drawn_shards, "-o", tmp_path / "folder", "--overwrite")
     assert status == 2 and "folder' is a directory" in err
 
-    def full(report: Report, path: Path) -> None:
+    def full(report: Report, path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path} could not be written: no space left")
 
     monkeypatch.setattr(Report, "write", full)

@@ -23,8 +23,7 @@ from maskkit.exchange.incoming import read_tables
 from maskkit.morphs.placed_faces import read_face
 from maskkit.photos.archive import open_zip
 from maskkit.photos.tables import read_attribute_table
-from maskkit.shards.description import FILE_NAME
-from maskkit.shards.ledger import LEDGER
+from maskkit.shards.description import FILE_NAME, LEDGER
 from tests.drawn import write_drawn_shards
 from tests.gan.conftest import SMALL
 

@@ -19,7 +19,8 @@ from maskkit.photos.tables import (
     read_pairs,
     read_point_table,
 )
-from maskkit.shards.ledger import LEDGER, read_ledger
+from maskkit.shards.description import LEDGER
+from maskkit.shards.ledger import read_ledger
 from tests.fuzz.refusals import refusals
 
 Reader = Callable[[Path, list[bytes]], object]

@@ -16,8 +16,7 @@ from maskkit.exchange.formats.label_png import read_label_map
 from maskkit.masks.regions import load_scheme
 from maskkit.morphs.placed_faces import read_face
 from maskkit.photos.images import read_image
-from maskkit.shards.description import DIGEST, FILE_NAME, SPLITS, read_dataset
-from maskkit.shards.ledger import LEDGER
+from maskkit.shards.description import DIGEST, FILE_NAME, LEDGER, SPLITS, read_dataset
 from maskkit.shards.reader import FOUND, Shard
 from tests.fuzz import hdf5, manifests, pictures, tables, text
 from tests.fuzz.refusals import refusals

@@ -12,6 +12,7 @@ from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme, load_scheme
 from maskkit.photos.images import SUFFIXES, Picture, read_image
 from maskkit.shards.description import SPLITS
+from maskkit.shards.own_files import inputs_below
 
 
 def read_label_pngs(
@@ -64,9 +65,9 @@ def find_pairs(source: Path, images: Path, masks: Path) -> Iterator[tuple[str, P
         if not folder.is_dir():
             raise ExchangeError(f"{folder}: no such folder; name the folders with --images and --masks")
     photos: dict[str, list[Path]] = defaultdict(list)
-    for path in files_below(images, SUFFIXES):
+    for path in _inputs_below(images, SUFFIXES):
         photos[path.relative_to(images).with_suffix("").as_posix()].append(path)
-    for mask in files_below(masks, (".png",)):
+    for mask in _inputs_below(masks, (".png",)):
         name = mask.relative_to(masks).with_suffix("").as_posix()
         found = [path for path in photos.pop(name, []) if path != mask]
         problem = "" if len(found) == 1 else "several photos of this name" if found else "no photo of this name"
@@ -74,6 +75,12 @@ def find_pairs(source: Path, images: Path, masks: Path) -> Iterator[tuple[str, P
         yield name, photo, mask, problem or outside(source, images, photo) or outside(source, masks, mask)
     for name, left in photos.items():
         yield name, left[0], left[0], "no mask of this name"
+
+
+def _inputs_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Files of these endings below a folder, but not in a data set, such as an earlier import's own preview."""
+    names = (path.relative_to(folder).as_posix() for path in files_below(folder, suffixes))
+    return [folder / name for name in inputs_below(folder, names)]
 
 
 def outside(source: Path, folder: Path, path: Path) -> str:

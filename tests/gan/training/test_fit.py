@@ -136,7 +136,7 @@ def test_a_start_that_fails_leaves_no_folder(
             fit(drawn_shards, tmp_path / "run", small_settings, device="cpu")
     assert fit(drawn_shards, tmp_path / "run", small_settings, steps=1, resume=True, device="cpu").step == 1
     (tmp_path / "killed").mkdir()
-    (tmp_path / "killed/.config.toml.partial").touch()
+    (tmp_path / "killed/.config.toml.7-0123abcd.partial").touch()
     assert fit(drawn_shards, tmp_path / "killed", small_settings, steps=1, device="cpu").step == 1
 
 
@@ -176,7 +176,7 @@ def test_metrics_are_on_the_disk_before_a_checkpoint(
 
     monkeypatch.setattr(os, "fsync", note)
     fit(drawn_shards, tmp_path / "run", small_settings, steps=21, device="cpu")
-    for name in (".step-000020.pt.partial", ".step-000021.pt.partial"):
+    for name in (".step-000020.pt.7-0123abcd.partial", ".step-000021.pt.8-0123abcd.partial"):
         assert synced[synced.index(name) - 1] == "metrics.jsonl"
 
 

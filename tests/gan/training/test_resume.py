@@ -60,7 +60,7 @@ def test_forty_steps_equal_a_stop_a_kill_and_the_rest(
     first = fit(drawn_shards, run, settings, steps=40, device="cpu", stop=after(23).__next__)
     assert first.stopped and first.step == 23
     # As if killed: back to step 20, later steps in the logs, a line and a checkpoint half-written.
-    (run / "checkpoints/step-000023.pt").rename(run / "checkpoints/.step-000024.pt.partial")
+    (run / "checkpoints/step-000023.pt").rename(run / "checkpoints/.step-000024.pt.7-0123abcd.partial")
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 24}\n{"ste')
     second = fit(drawn_shards, run, settings, steps=40, device="cpu", resume=True)

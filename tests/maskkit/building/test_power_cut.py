@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import maskkit
+from maskkit.files import renames
 
 World = dict[str, bytes]  # the files of a folder
 
@@ -29,7 +30,7 @@ class Disk:
             self.synced[path.stat().st_ino] = path.read_bytes()
         self.changes: list[Callable[[dict[str, int]], object]] = []
         self.cuts: list[World] = []
-        for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "unlink")):
+        for owner, name in ((os, "fsync"), (Path, "replace"), (renames, "place"), (Path, "unlink")):
             patch.setattr(owner, name, self._heard(getattr(owner, name), getattr(self, f"_{name}")))
 
     def _heard(self, call: Callable[..., Any], note: Callable[..., None]) -> Callable[..., Any]:
@@ -54,6 +55,8 @@ class Disk:
         if path.parent == self.folder:
             inode = path.stat().st_ino
             self.changes.append(lambda names: names.update({target.name: inode}))
+
+    _place = _replace
 
     def _unlink(self, path: Path) -> None:
         if path.parent == self.folder:
@@ -106,4 +109,4 @@ def test_a_folder_takes_its_name_when_all_in_it_is_on_the_disk(
 
         monkeypatch.setattr(owner, name, heard)
     maskkit.export_shards(drawn_shards, tmp_path / "new" / "out", "grey", split="val")
-    assert calls == ["fsync", *["write_bytes"] * 16, "sync", "rename", "fsync"]  # the first is the new parent's
+    assert calls == ["fsync", *["write_bytes"] * 17, "sync", "rename", "fsync"]  # the first is the new parent's

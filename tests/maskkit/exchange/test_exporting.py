@@ -226,8 +226,8 @@ def test_an_export_is_whole_or_not_there(drawn_shards: Path, tmp_path: Path, mon
     assert len(list((tmp_path / "out").rglob("*.png"))) == 16  # the earlier one is still whole
     maskkit.export_shards(drawn_shards, tmp_path / "out", "numpy", overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["out"] and not list((tmp_path / "out").rglob("*.png"))
-    (tmp_path / "out" / "export.json").unlink()
-    with pytest.raises(OutputError, match="neither an export nor a data set"):
+    (tmp_path / "out" / ".maskkit-export.sha256").unlink()
+    with pytest.raises(OutputError, match="is not an export made by maskkit"):
         maskkit.export_shards(drawn_shards, tmp_path / "out", "grey", overwrite=True)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"maskkit\[exchange\]"):

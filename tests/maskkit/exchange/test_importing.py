@@ -476,7 +476,7 @@ def test_wrong_requests_are_sentences(exported: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "letter.txt").write_text("mine")
-    with pytest.raises(OutputError, match="neither an export nor a data set"):
+    with pytest.raises(OutputError, match="is not a data set made by maskkit"):
         maskkit.import_masks(source, tmp_path / "out", "label-png", overwrite=True)
 
 

@@ -19,6 +19,7 @@ from maskkit.detection.cascade import STEPS
 from maskkit.errors import OutputError, ShardError
 from maskkit.points.pose import pose
 from maskkit.report.histogram import Histogram
+from maskkit.report.page import check_report
 from maskkit.shards.description import Dataset
 from maskkit.shards.ledger import write_ledger
 from maskkit.shards.writer import Row, write_shard
@@ -164,7 +165,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match=r"train-00000\.h5, row 1: the mask holds the value 9"):
         maskkit.inspect_shards(folder)
     with pytest.raises(OutputError, match=r"ends in \.html"):
-        maskkit.write_report(None, tmp_path / "r.pdf")
+        check_report(tmp_path / "r.pdf", False, folder)
 
 
 class Page(HTMLParser):

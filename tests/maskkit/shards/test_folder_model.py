@@ -14,8 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import maskkit
 from maskkit.errors import ShardError
-from maskkit.shards.description import SPLITS, Dataset, describe_source, read_dataset
-from maskkit.shards.ledger import LEDGER, PREVIEW
+from maskkit.shards.description import LEDGER, PREVIEW, SPLITS, Dataset, describe_source, read_dataset
 from maskkit.shards.reader import Shard
 from maskkit.shards.writer import Outcome, Row, ShardWriter, Skip, finish_folder
 

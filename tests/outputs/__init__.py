@@ -1,0 +1,1 @@
+"""Every command that writes, at every odd moment: python -m tests.outputs."""
