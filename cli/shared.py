@@ -81,6 +81,7 @@ def run(command: click.Command) -> NoReturn:
     finally:
         logging.getLogger().removeHandler(said)
         sys.unraisablehook = hook
+        _signals.clear()  # a caller in the same process may go on
 
 
 def _run(command: click.Command) -> NoReturn:
