@@ -16,7 +16,7 @@ from tests.outputs.recipes import Recipe, contents
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -9}
-STOPPED = ("maskkit build-celeba", "maskkit import", "maskkit morph", "gan sample", "gan fit")  # in the quick form
+STOPPED = ("maskkit build-celeba", "maskkit import", "maskkit morph", "gan sample")  # in the quick form
 MINE = "somebody else's"
 
 
