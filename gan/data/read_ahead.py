@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -33,9 +33,18 @@ def read_ahead(rows: RowsAtSize, order: Iterable[NumberedRows], workers: int = 0
         generator=torch.Generator(),  # keep the loader off the global random state
     )
     try:
-        yield from loader
+        yield from _started(loader)
     except (ConnectionError, EOFError) as error:  # instead of torch's RuntimeError, if it was handing over a batch
         raise RuntimeError("a DataLoader worker was killed") from error
+
+
+def _started(loader: "DataLoader[Read]") -> Iterator[Read]:
+    """Start the workers and the server that forks them; all leave signals to this process from their first moment."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # which they inherit
+    try:
+        return iter(loader)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -71,7 +71,7 @@ def test_a_dry_run_prints_what_would_be_done(call: Call, drawn_shards: Path, tmp
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_leaves_a_checkpoint_that_resumes(
     call: Call, drawn_shards: Path, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:

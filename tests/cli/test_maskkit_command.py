@@ -143,7 +143,7 @@ def test_too_many_skipped_photos_fail_after_all_is_written(celeba_fixture: Path,
     assert command(*arguments, "--max-skipped", 0.3).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_stopped_build_says_so_and_goes_on(celeba_fixture: Path, tmp_path: Path, name: str) -> None:
     arguments = ["build-celeba", celeba_fixture, tmp_path / "out", "--size", 32, "--shard-size", 8, "--workers", 2]
     process = subprocess.Popen([*RUN, *map(str, arguments)], stderr=subprocess.PIPE, text=True)
@@ -151,7 +151,7 @@ def test_a_stopped_build_says_so_and_goes_on(celeba_fixture: Path, tmp_path: Pat
         time.sleep(0.01)
     process.send_signal(getattr(signal, name))
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == {"SIGINT": 130, "SIGTERM": 143}[name], errors
+    assert process.returncode == {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}[name], errors
     assert "Traceback" not in errors
     assert command(*arguments).returncode == 0
     assert maskkit.verify(tmp_path / "out").rows == 72

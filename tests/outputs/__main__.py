@@ -16,8 +16,14 @@ import shutil
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 
+LOADED = (
+    "gan.evaluation.measures", "gan.evaluation.work", "gan.figures.comparison", "gan.figures.label_panels",
+    "gan.figures.loss_curves", "gan.figures.sequence_grids", "gan.pictures.rendering", "gan.runs.export",
+    "gan.runs.release_weights", "gan.training.fit", "torch.utils.tensorboard", "torchmetrics.image",
+)  # fmt: skip
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: a forked process must not wait for threads that it has not
 
 
@@ -39,6 +45,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--work", type=Path, help="keeps the cases there")
     asked = parser.parse_args()
+    for module in LOADED:  # once for all the forked processes
+        import_module(module)
     cv2.setNumThreads(1)
     detect(read_image(ROOT / "fixtures" / "faces" / "hopper.jpg"), "hog")  # the models are loaded once for all
     memory = Path("/dev/shm")  # thousands of small folders

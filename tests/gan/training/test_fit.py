@@ -176,8 +176,8 @@ def test_metrics_are_on_the_disk_before_a_checkpoint(
 
     monkeypatch.setattr(os, "fsync", note)
     fit(drawn_shards, tmp_path / "run", small_settings, steps=21, device="cpu")
-    for name in (".step-000020.pt.7-0123abcd.partial", ".step-000021.pt.8-0123abcd.partial"):
-        assert synced[synced.index(name) - 1] == "metrics.jsonl"
+    for name in (".step-000020.pt.", ".step-000021.pt."):
+        assert synced[next(i for i, one in enumerate(synced) if one.startswith(name)) - 1] == "metrics.jsonl"
 
 
 @pytest.mark.parametrize("text", ["{}", "[" * 5000, "nothing"])
