@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._subclasses import FakeTensorMode
+from torch._subclasses import FakeTensor, FakeTensorMode
 from torch.autograd.graph import Node, get_gradient_edge
 
 CUDA = torch.device("cuda", 0)
@@ -36,6 +36,8 @@ def fake_cuda() -> Iterator[FakeTensorMode]:
     answers: list[tuple[Any, str, Any]] = [
         (torch.Tensor, "pin_memory", _pinned),
         (torch.Tensor, "record_stream", lambda tensor, stream: None),
+        # torch would copy the mode with the tensor, and the garbage collector then falls over the copy.
+        (FakeTensor, "__deepcopy__", lambda tensor, memo: tensor.detach().clone()),
         (torch.cuda, "Stream", lambda device: stream),
         (torch.cuda, "current_stream", lambda device: stream),
         (torch.cuda, "stream", lambda stream: nullcontext()),
