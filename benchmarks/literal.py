@@ -36,9 +36,9 @@ class Literal:
             for name, rate in rates.items()
         }
 
-    def step(self, name: str, parts: Losses) -> Losses:
+    def step(self, name: str, parts: Losses, *, zeroed: bool = False) -> Losses:
         """Take one network a step down the sum of its losses."""
-        self.optimisers[name].zero_grad()
+        self.optimisers[name].zero_grad(set_to_none=not zeroed)
         torch.stack(list(parts.values())).sum().backward()
         self.optimisers[name].step()
         return {key: part.detach() for key, part in parts.items()}
@@ -81,7 +81,7 @@ def _round(literal: Literal, stream: Iterator[Batch], noise: torch.Generator) ->
             found = literal.step("D", scores() | penalty())
         else:
             found = literal.step("D", scores())
-            found |= literal.step("D", penalty())
+            found |= literal.step("D", penalty(), zeroed=settings.critic.updates == "separate-zeroed")
         if "S" in literal.optimisers:
             found |= literal.step("S", {"loss_s/seg": losses.pixel_cross_entropy(S(x), s_idx)})
         rounds.append(found)

@@ -41,11 +41,12 @@ def export(run_folder: Path, output: Path, overwrite: bool, as_json: bool) -> No
 def import_release(
     weights: Path, output: Path, attributes: str | None, scheme: str, overwrite: bool, as_json: bool
 ) -> None:
-    """Turn the generator of the public SCGAN release, G_FILE, into an exported .safetensors or .onnx file.
+    """Turn a generator that the public SCGAN release has saved, G_FILE, into an exported .safetensors or .onnx file.
 
-    Which index the release's layouts give to which region is not documented; --scheme is an assumption.
+    Its names are {epoch}_{iteration}_G.pth, with the iteration within the epoch. Which index its layouts give to which
+    region is not documented; --scheme is an assumption. One of deepfashion takes layouts that lie on their side.
 
-    Example: gan import-release 20_250000_G.pth -o generator.safetensors
+    Example: gan import-release 20_12000_G.pth -o generator.safetensors
     """
     import gan
 

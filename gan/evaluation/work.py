@@ -1,5 +1,6 @@
 """What the parts of an evaluation share: rows, judges and images, made once."""
 
+import logging
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from gan.evaluation.judges import Judge, Judges, network_sha256
 from gan.evaluation.material import Material, make_material
 from gan.evaluation.report import Report
 from gan.names import Measure
+from gan.runs.learned_rows import ids_of, learned_rows
 from gan.runs.loading import LoadedGenerator, load_generator, load_segmentor
 from gan.settings.run_settings import AttributeKind
 from gan.systems.given import WORDS
@@ -24,6 +26,8 @@ NEED_SEGMENTORS = {"consistency", "decoupling"}
 NEED_CLASSIFIER = {"attributes", "features", "decoupling"}
 # What a generator must take for a part to have a meaning.
 NEEDED_INPUT: dict[Measure, str] = {"consistency": "s", "landmarks": "s", "attributes": "c", "decoupling": "s"}
+
+log = logging.getLogger(__name__)
 
 
 class OnProgress(Protocol):
@@ -89,6 +93,7 @@ def prepare(request: Request, on_progress: OnProgress) -> Work:
     kind = generator.settings.attribute_kind
     train, *rows = (RowsAtSize(request.shards, split, generator.size, kind) for split in ("train", "val", "test"))
     _check(generator, train, rows, request.count)
+    seen = _count_seen(generator, train, rows, request.count)
     found = _find_judges(request, generator, parts, report, on_progress)
     report.seconds["judges"] = time.monotonic() - start
     start = time.monotonic()
@@ -102,12 +107,35 @@ def prepare(request: Request, on_progress: OnProgress) -> Work:
         "shards": str(request.shards),
         "rows": {split.reader.split: {"count": len(split), "sha256": rows_identity(split)} for split in (train, *rows)},
         "measured": len(material),
+        "seen_in_training": seen,
         "seed": request.seed,
         "judges": {name: judge.describe() for name, judge in found.used.items()},
     }
     return Work(
         generator, parts, rows, request.count, train, material, found.segmentors, found.classifier, report, on_progress
     )
+
+
+def _count_seen(generator: LoadedGenerator, train: RowsAtSize, rows: list[RowsAtSize], count: int | None) -> int | None:
+    """Count the measured rows that the run has learned from, by their ids, and warn of them; None if unknown."""
+    learned = learned_rows(generator, train)
+    if learned is None:
+        log.warning(
+            "whether the run has learned from the measured rows cannot be told: its train rows are not those of %s, "
+            "as far as it has noted them, and not found where it was trained; figures on rows that it knows flatter it",
+            train.reader.folder,
+        )
+        return None
+    known = set(ids_of(learned))
+    measured = [name for split in rows for name in ids_of(split)][:count]
+    seen = [name.decode(errors="replace") for name in measured if name in known]
+    if seen:
+        log.warning(
+            "%d of the %d measured rows have ids of rows that the run has learned from, %s the first; figures on them "
+            "flatter it. Measure on other rows",
+            len(seen), len(measured), seen[0],
+        )  # fmt: skip
+    return len(seen)
 
 
 def _has_meaning(part: Measure, generator: LoadedGenerator, report: Report) -> bool:

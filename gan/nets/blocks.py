@@ -79,3 +79,9 @@ def xavier(module: nn.Module) -> None:
     """Xavier uniform for weights, PyTorch's own biases: the SCGAN release's choice for G (D and S keep defaults)."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
+
+
+def uniform_norm_scale(module: nn.Module) -> None:
+    """U(0, 1) for the scales of instance norms: PyTorch's choice up to 1.0, with which the SCGAN release trained."""
+    if isinstance(module, nn.InstanceNorm2d):
+        nn.init.uniform_(module.weight)

@@ -280,6 +280,8 @@ def _read(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path} holds more than tensors and plain types and is not opened") from error
     except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        if "weights_only" in str(error):  # of a TorchScript archive; torch's advice would run the code in it
+            raise CheckpointError(f"{path} holds more than tensors and plain types and is not opened") from error
         raise IncompleteCheckpointError(f"{path} is damaged or no checkpoint ({str(error).splitlines()[0]})") from error
 
 

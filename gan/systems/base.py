@@ -154,11 +154,15 @@ class System(ABC):
         """Give images or maps with their channels where the networks want them."""
         return x.contiguous(memory_format=self.memory_format)
 
-    def descend(self, names: str | Sequence[str], parts: Losses) -> Losses:
-        """Step networks down the sum of the parts; give the parts, detached."""
+    def descend(self, names: str | Sequence[str], parts: Losses, *, zeroed: bool = False) -> Losses:
+        """Step networks down the sum of the parts; give the parts, detached.
+
+        With `zeroed`, weights that the parts do not reach keep a gradient of 0 from an earlier step, and so Adam moves
+        them on; else they rest.
+        """
         together = (names,) if isinstance(names, str) else names
         for name in together:
-            self.optimisers[name].zero_grad(set_to_none=True)
+            self.optimisers[name].zero_grad(set_to_none=not zeroed)
         torch.autograd.backward(torch.stack(list(parts.values())).sum())
         for name in together:
             self.compute.average_gradients(self.networks[name])

@@ -16,6 +16,7 @@ from gan.data.order import BatchOrder
 from gan.data.rows import Batch, one_hot
 from gan.errors import NotFiniteError
 from gan.nets import losses
+from gan.nets.blocks import uniform_norm_scale
 from gan.nets.critics import Critic
 from gan.nets.segmentors import ReleaseSegmentor, Segmentor
 from gan.systems.base import Builders, Losses, with_total
@@ -152,11 +153,14 @@ class SCGAN(WassersteinSystem):
 def build_generator(settings: ScganSettings, data: DataDescription) -> nn.Module:
     """Make the untrained generator that the settings name, for the data."""
     chosen, sizes = settings.generator, (data.n_s, data.n_c, data.size)
+    network: nn.Module
     if chosen.joining == "all-at-once":
-        return AllAtOnceGenerator(*sizes, width=chosen.width, n_z=chosen.n_z)
-    if chosen.joining == "reversed-order":
-        return ReversedOrderGenerator(*sizes, width=chosen.width, n_z=chosen.n_z)
-    return Generator(*sizes, width=chosen.width, n_z=chosen.n_z, tail_norm=chosen.tail_norm)
+        network = AllAtOnceGenerator(*sizes, width=chosen.width, n_z=chosen.n_z)
+    elif chosen.joining == "reversed-order":
+        network = ReversedOrderGenerator(*sizes, width=chosen.width, n_z=chosen.n_z)
+    else:
+        network = Generator(*sizes, width=chosen.width, n_z=chosen.n_z, tail_norm=chosen.tail_norm)
+    return network.apply(uniform_norm_scale) if chosen.norm_scale == "uniform" else network
 
 
 def build_critic(settings: ScganSettings, data: DataDescription) -> Critic:
@@ -167,5 +171,6 @@ def build_critic(settings: ScganSettings, data: DataDescription) -> Critic:
 def build_segmentor(settings: ScganSettings, data: DataDescription) -> nn.Module:
     """Make the untrained segmentor that the settings name, for the data."""
     chosen = settings.segmentor
-    network = ReleaseSegmentor if chosen.architecture == "release" else Segmentor
-    return network(data.n_s, width=chosen.width, blocks=chosen.blocks)
+    kind = ReleaseSegmentor if chosen.architecture == "release" else Segmentor
+    network = kind(data.n_s, width=chosen.width, blocks=chosen.blocks)
+    return network.apply(uniform_norm_scale) if chosen.norm_scale == "uniform" else network

@@ -1,6 +1,6 @@
 """The settings of SCGAN beside those that all systems share."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,12 @@ from gan.settings.sections import Section
 from gan.systems.wasserstein import AttributeLossSettings, WassersteinSettings
 
 Joining = Literal["step-by-step", "all-at-once", "reversed-order"]
+NormScale = Literal["one", "uniform"]
+
+
+def norm_scale() -> Any:
+    """Declare how instance norms begin; older runs have not noted it."""
+    return Field("one", description="scales of instance norms at first: 1, or drawn from U(0, 1)")
 
 
 class GeneratorSettings(Section):
@@ -15,6 +21,7 @@ class GeneratorSettings(Section):
     width: int = Field(gt=0, le=512, multiple_of=2, description="channels of the first encoder row")
     n_z: int = Field(gt=0, le=8192, description="length of the latent vector")
     tail_norm: Literal["last", "every"] = Field(description="IN, ReLU after the last block only, or after every block")
+    norm_scale: NormScale = norm_scale()
 
     @model_validator(mode="after")
     def _tail_norm_fits(self) -> Self:
@@ -27,6 +34,7 @@ class SegmentorSettings(Section):
     architecture: Literal["paper", "release"]
     width: int = Field(gt=0, le=512, multiple_of=2)
     blocks: int = Field(ge=0, le=64)
+    norm_scale: NormScale = norm_scale()
     training: Literal["joint", "frozen", "none"] = Field(
         description="beside G, before G and then frozen, or no segmentor at all (lambda_seg then has no effect)"
     )

@@ -23,8 +23,9 @@ SLOPE = "slope of D"
 class CriticSettings(Section):
     width: int = Field(gt=0, le=512)
     leaky_slope: float = Field(ge=0, lt=1)
-    updates: Literal["joint", "separate"] = Field(
-        description="for a batch: one on the whole loss, or one on scores and attributes and then one on the penalty"
+    updates: Literal["joint", "separate", "separate-zeroed"] = Field(
+        description="for a batch: one on the whole loss; one on scores and attributes and then one on the penalty; "
+        "the same with gradients zeroed between the two, by which the attribute head moves in both"
     )
 
 
@@ -117,13 +118,15 @@ class WassersteinSystem(System):
     def critic_step(self, now: Repetition, x_fake: Tensor) -> Losses:
         """Take one step of D on real and fake scores, real attributes and the gradient penalty.
 
-        With `critic.updates` "separate" the penalty has a step of its own, after the others (SCGAN release).
+        With `critic.updates` "separate" the penalty has a step of its own, after the others, in which the attribute
+        head rests. With "separate-zeroed" its gradient is 0 there and Adam's momentum moves it on (SCGAN release).
         """
-        if self.settings.critic.updates == "joint":
+        updates = self.settings.critic.updates
+        if updates == "joint":
             result = self.descend("D", self.score_losses(now, x_fake) | self.penalty_loss(now, x_fake))
         else:
             result = self.descend("D", self.score_losses(now, x_fake))
-            result |= self.descend("D", self.penalty_loss(now, x_fake))
+            result |= self.descend("D", self.penalty_loss(now, x_fake), zeroed=updates == "separate-zeroed")
         return with_total(result, "loss_d")
 
     def score_losses(self, now: Repetition, x_fake: Tensor) -> Losses:

@@ -64,7 +64,7 @@ def test_settings_of_older_runs_leave_switches_to_us() -> None:
     assert settings_from(values, source="an old checkpoint") == load_preset("tiny")
 
 
-@pytest.mark.parametrize("updates", ["joint", "separate"])
+@pytest.mark.parametrize("updates", ["joint", "separate", "separate-zeroed"])
 def test_a_round_asks_nothing_of_the_host(updates: str) -> None:
     """So that it can be captured: tensors without values refuse to be looked at, and to be drawn from the device."""
     system = SCGAN(load_preset("tiny", [*SMALL, f"critic.updates={updates}", "compute.fused=off"]), DATA,

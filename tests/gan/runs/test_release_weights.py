@@ -8,126 +8,41 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from cli.gan_command import group
 from gan.errors import CheckpointError, InputError
 from gan.runs.export import draw_example
 from gan.runs.loading import load_generator
 from gan.runs.release_weights import load_release, load_release_critic, load_release_segmentor
+from tests.gan.released import (
+    State,
+    release_critic,
+    release_generator,
+    release_segmentor,
+    run_critic,
+    run_generator,
+    run_segmentor,
+)
 
-State = dict[str, Tensor]
-
-
-def conv(state: State, noise: torch.Generator, key: str, *shape: int, bias: bool = True) -> None:
-    state[f"{key}.weight"] = torch.randn(shape, generator=noise) / (shape[1] * shape[2] * shape[3]) ** 0.5
-    if bias:
-        state[f"{key}.bias"] = torch.randn(shape[0], generator=noise) * 0.3
-
-
-def norm(state: State, noise: torch.Generator, key: str, channels: int) -> None:
-    state[f"{key}.weight"] = torch.rand(channels, generator=noise) + 0.5
-    state[f"{key}.bias"] = torch.randn(channels, generator=noise) * 0.3
-
-
-def release_generator(n_c: int = 5) -> State:
-    state, noise = {}, torch.Generator().manual_seed(1)
-    for i, (a, b) in enumerate([(7, 64), (64, 128), (128, 256), (256, 512)]):
-        conv(state, noise, f"model_s.{3 * i}", b, a, 4, 4)
-        norm(state, noise, f"model_s.{3 * i + 1}", b)
-    for i, (a, b) in enumerate([(1024 + n_c, 512), (512, 256), (256, 128), (128, 64)]):
-        for key, twin, channels, side in (
-            ("model.0", "conv1", a, 3),
-            ("model.4", "conv2", b, 3),
-            ("bypass.1", "conv_sc", a, 1),
-        ):
-            conv(state, noise, f"model1.{i}.{key}", b, channels, side, side)
-            for kind in ("weight", "bias"):
-                state[f"model1.{i}.{twin}.{kind}"] = state[f"model1.{i}.{key}.{kind}"]
-        norm(state, noise, f"model1.{i}.model.1", b)
-        norm(state, noise, f"model1.{i}.model.5", b)
-    norm(state, noise, "model1.4", 64)
-    conv(state, noise, "model1.6", 3, 64, 3, 3)
-    return state | {f"final.{kind}": state[f"model1.6.{kind}"] for kind in ("weight", "bias")}
-
-
-def release_segmentor() -> State:
-    state, noise = {}, torch.Generator().manual_seed(2)
-    for i, shape in (
-        (0, (64, 3, 7, 7)),
-        (3, (128, 64, 4, 4)),
-        (6, (256, 128, 4, 4)),
-        (13, (256, 128, 4, 4)),
-        (16, (128, 64, 4, 4)),
-    ):
-        conv(state, noise, f"main.{i}", *shape, bias=False)
-        norm(state, noise, f"main.{i + 1}", shape[1] if i > 9 else shape[0])
-    for i in (9, 10, 11, 12):
-        for j in (0, 3):
-            conv(state, noise, f"main.{i}.main.{j}", 256, 256, 3, 3, bias=False)
-            norm(state, noise, f"main.{i}.main.{j + 1}", 256)
-    conv(state, noise, "main.19", 7, 64, 7, 7, bias=False)
-    return state
-
-
-def release_critic(n_c: int = 5) -> State:
-    state, noise = {}, torch.Generator().manual_seed(3)
-    for i in range(6):
-        conv(state, noise, f"main.{2 * i}", 64 * 2**i, 3 if i == 0 else 32 * 2**i, 4, 4)
-    conv(state, noise, "conv1", 1, 2048, 3, 3, bias=False)
-    conv(state, noise, "conv2", n_c, 2048, 2, 2, bias=False)
-    return state
-
-
-def apply_conv(state: State, key: str, x: Tensor, **options: int) -> Tensor:
-    return F.conv2d(x, state[f"{key}.weight"], state.get(f"{key}.bias"), **options)
-
-
-def apply_norm(state: State, key: str, x: Tensor) -> Tensor:
-    return F.instance_norm(x, weight=state[f"{key}.weight"], bias=state[f"{key}.bias"])
-
-
-def run_generator(w: State, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
-    h = s
-    for i in (0, 3, 6, 9):
-        h = F.relu(apply_norm(w, f"model_s.{i + 1}", apply_conv(w, f"model_s.{i}", h, stride=2, padding=1)))
-    planes = [vector.view(len(h), -1, 1, 1).repeat(1, 1, *h.shape[2:]) for vector in (z, c)]
-    h = torch.cat([h, *planes], 1)
-    for i in range(4):
-        main = F.relu(apply_norm(w, f"model1.{i}.model.1", apply_conv(w, f"model1.{i}.model.0", h, padding=1)))
-        main = apply_conv(w, f"model1.{i}.model.4", F.interpolate(main, scale_factor=2), padding=1)
-        main = apply_norm(w, f"model1.{i}.model.5", main)
-        h = F.relu(main + apply_conv(w, f"model1.{i}.bypass.1", F.interpolate(h, scale_factor=2)))
-    return apply_conv(w, "model1.6", F.relu(apply_norm(w, "model1.4", h)), padding=1).tanh()
-
-
-def run_segmentor(w: State, x: Tensor) -> Tensor:
-    h = F.relu(apply_norm(w, "main.1", apply_conv(w, "main.0", x, padding=3)))
-    for i in (3, 6):
-        h = F.relu(apply_norm(w, f"main.{i + 1}", apply_conv(w, f"main.{i}", h, stride=2, padding=1)))
-    for i in (9, 10, 11, 12):
-        inside = F.relu(apply_norm(w, f"main.{i}.main.1", apply_conv(w, f"main.{i}.main.0", h, padding=1)))
-        h = h + apply_norm(w, f"main.{i}.main.4", apply_conv(w, f"main.{i}.main.3", inside, padding=1))
-    for i in (13, 16):
-        h = F.conv_transpose2d(h, w[f"main.{i}.weight"], stride=2, padding=1)
-        h = F.relu(apply_norm(w, f"main.{i + 1}", h))
-    return apply_conv(w, "main.19", h, padding=3)
-
-
-def run_critic(w: State, x: Tensor) -> tuple[Tensor, Tensor]:
-    for i in range(0, 12, 2):
-        x = F.leaky_relu(apply_conv(w, f"main.{i}", x, stride=2, padding=1), 0.01)
-    return apply_conv(w, "conv1", x, padding=1), apply_conv(w, "conv2", x).flatten(1)
+KINDS = ("running_mean", "running_var")
 
 
 def close(a: Tensor, b: Tensor) -> bool:
     return torch.allclose(a, b, rtol=1e-4, atol=2e-5)
 
 
+def running(state: State) -> State:
+    """What the release's PyTorch saved beside each instance norm, whose scales are the only weights of one axis."""
+    norms = [
+        key.removesuffix("weight") for key, tensor in state.items() if key.endswith("weight") and tensor.dim() == 1
+    ]
+    return {f"{norm}{kind}": torch.rand(len(state[f"{norm}weight"])) for norm in norms for kind in KINDS}
+
+
 @pytest.fixture(scope="module")
 def generator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The release's G with random weights. Not to be written to."""
-    path = tmp_path_factory.mktemp("release") / "20_250000_G.pth"
+    path = tmp_path_factory.mktemp("release") / "20_12000_G.pth"
     torch.save(release_generator(), path)
     return path
 
@@ -148,21 +63,33 @@ def test_the_generator_of_fashion(tmp_path: Path) -> None:
     torch.save(release_generator(n_c=17), tmp_path / "G.pth")
     generator = load_release(tmp_path / "G.pth", [f"colour {i}" for i in range(17)], scheme="deepfashion")
     assert generator.scheme.names[1] == "hair" and generator.settings.loss.cls == "softmax"
+    assert "after an unknown number of steps" in generator.about.note
+    assert "takes layouts and gives pictures that lie on their side" in generator.about.note
     assert generator.network(
         torch.zeros(1, 512), generator.attributes(["colour 3"])[None], torch.zeros(1, 7, 32, 32)
     ).std()
 
 
 def test_the_segmentor_in_the_old_file_format(tmp_path: Path) -> None:
-    path, w = tmp_path / "20_250000_A.pth", release_segmentor()
-    torch.save(w, path, _use_new_zipfile_serialization=False)
+    path, w = tmp_path / "20_12000_A.pth", release_segmentor()
+    held = w | running(w)
+    assert len(held) - len(w) == 26
+    torch.save(held, path, _use_new_zipfile_serialization=False)
     segmentor, x = load_release_segmentor(path), torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(4))
     assert sum(parameter.numel() for parameter in segmentor.parameters()) == 6_066_048
     assert close(segmentor(x), run_segmentor(w, x))
 
 
+def test_the_generator_with_what_old_norms_gathered(generator_file: Path, tmp_path: Path) -> None:
+    w = release_generator()
+    torch.save(w | running(w), tmp_path / "G.pth")
+    weights = load_release(generator_file).network.state_dict()
+    found = load_release(tmp_path / "G.pth").network.state_dict()
+    assert found.keys() == weights.keys() and all(torch.equal(found[key], weights[key]) for key in weights)
+
+
 def test_the_critic(tmp_path: Path) -> None:
-    path, w = tmp_path / "20_250000_D.pth", release_critic()
+    path, w = tmp_path / "20_12000_D.pth", release_critic()
     torch.save(w, path)
     critic, x = load_release_critic(path), torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(4))
     assert sum(parameter.numel() for parameter in critic.parameters()) == 44_762_048
@@ -178,20 +105,35 @@ def test_the_command_gives_a_file_that_loads(
     assert json.loads(capsys.readouterr().out)["parameters"] == 12_893_379
     generator = load_generator(out)
     assert generator.attribute_names == tuple("abcde") and generator.step == 0
-    assert "20_250000_G.pth" in generator.about.note and "scheme scgan is assumed" in generator.about.note
+    note = generator.about.note
+    assert "20_12000_G.pth" in note and "scheme scgan is assumed" in note and "lie on their side" not in note
+    assert "after iteration 12000 of epoch 20, by the file's name" in note
     weights = load_release(generator_file).network.state_dict()
     assert all(torch.equal(tensor, weights[key]) for key, tensor in generator.network.state_dict().items())
+
+
+def replaced(key: str, change: Callable[[Tensor], object]) -> Callable[[dict[str, Any]], object]:
+    return lambda w: w.update({key: change(w[key])})
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda w: w.update({"model1.2.conv_sc.bias": torch.zeros(128)}), "conv_sc.bias must equal model1.2.bypass"),
-        (lambda w: w.pop("model1.6.weight"), "final.weight must equal model1.6.weight"),
+        (replaced("model1.2.conv_sc.bias", Tensor.bool), "conv_sc.bias must equal model1.2.bypass"),
+        (lambda w: w.pop("model1.6.weight"), "network G: the key model1.6.weight is missing"),
         (lambda w: w.pop("model_s.10.bias"), "network G: the key model_s.10.bias is missing"),
-        (lambda w: w.update({"model_s.1.running_mean": torch.zeros(64)}), "the key model_s.1.running_mean is foreign"),
+        (lambda w: w.update({"final.running_mean": torch.zeros(64)}), "the key final.running_mean is foreign"),
+        (lambda w: w.update({"model_s.0.running_mean": torch.zeros(64)}), "the key model_s.0.running_mean is foreign"),
         (lambda w: w.update({"model1.4.bias": torch.zeros(63)}), "the key model1.4.bias has the shape (63,)"),
         (lambda w: w.update({"model1.4.bias": "text"}), "model1.4.bias has the shape str"),
+        (replaced("model1.4.bias", Tensor.to_sparse), "the key model1.4.bias holds a sparse_coo tensor; weights are"),
+        (replaced("final.bias", Tensor.to_sparse), "the key final.bias holds a sparse_coo tensor; weights are saved"),
+        (lambda w: w.update({"model1.4.bias": torch.zeros(64, device="meta")}), "model1.4.bias holds a meta tensor"),
+        (replaced("model1.4.bias", Tensor.long), "model1.4.bias holds int64, not floats"),
+        (replaced("model1.4.bias", Tensor.cfloat), "model1.4.bias holds complex64, not floats"),
+        (replaced("model1.4.bias", lambda t: t.double() + 1e300), "model1.4.bias holds 1e+300, and weights must"),
+        (replaced("model1.4.bias", lambda t: t * torch.nan), "model1.4.bias holds nan, and weights must be finite"),
     ],
 )  # fmt: skip
 def test_refused_contents_are_named(tmp_path: Path, change: Callable[[dict[str, Any]], object], said: str) -> None:
@@ -203,6 +145,7 @@ def test_refused_contents_are_named(tmp_path: Path, change: Callable[[dict[str, 
     assert "G.pth" in str(error.value) and said in str(error.value)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch's, of its own TorchScript
 def test_refused_files_and_names(generator_file: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"takes 5 attributes, and 2 are named \(a, b\)"):
         load_release(generator_file, ("a", "b"))
@@ -217,5 +160,10 @@ def test_refused_files_and_names(generator_file: Path, tmp_path: Path) -> None:
         torch.save(held, path)
         with pytest.raises(CheckpointError, match=said):
             load_release(path)
+    torch.jit.script(torch.nn.ReLU()).save(path)
+    for load in (load_release, load_generator):
+        with pytest.raises(CheckpointError, match="not opened") as error:
+            load(path)
+        assert "weights_only" not in str(error.value)
     with pytest.raises(CheckpointError, match=r"none\.pth cannot be read: No such file"):
         load_release(tmp_path / "none.pth")

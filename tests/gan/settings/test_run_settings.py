@@ -22,7 +22,8 @@ def test_release_values() -> None:
     """What the SCGAN release trains with, where it differs from the paper."""
     release = load_preset("release")
     assert (release.generator.joining, release.segmentor.architecture) == ("all-at-once", "release")
-    assert (release.critic.updates, release.critic.leaky_slope) == ("separate", 0.01)
+    assert (release.critic.updates, release.critic.leaky_slope) == ("separate-zeroed", 0.01)
+    assert release.generator.norm_scale == release.segmentor.norm_scale == "uniform"
     assert (release.optimiser.lr_g, release.optimiser.lr_d, release.optimiser.lr_s) == (5e-5, 5e-5, 1e-4)
     assert (release.loss.lambda_cls, release.loss.lambda_seg, release.loss.lambda_gp) == (1, 1, 10)
     assert (release.schedule.epochs, release.schedule.decay_epochs, release.loss.gp_reduction) == (50, 30, "sum")
