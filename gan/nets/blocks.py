@@ -79,3 +79,14 @@ def xavier(module: nn.Module) -> None:
     """Xavier uniform for weights, PyTorch's own biases: the SCGAN release's choice for G (D and S keep defaults)."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
+
+
+def gaussian(module: nn.Module) -> None:
+    """N(0, 0.02) for weights, N(1, 0.02) for scales of batch norms, no shifts: what Pix2Pix and CycleGAN begin with."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d) or (isinstance(module, nn.InstanceNorm2d) and module.affine):
+        nn.init.normal_(module.weight, 1, 0.02)
+        nn.init.zeros_(module.bias)

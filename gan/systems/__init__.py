@@ -22,6 +22,7 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "scgan": ("scgan", "SCGAN"),
     "wgan-gp": ("acwgan", "WGAN"),
     "acwgan": ("acwgan", "ACWGAN"),
+    "pix2pix": ("pix2pix", "Pix2Pix"),
 }
 
 
