@@ -23,6 +23,7 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "wgan-gp": ("acwgan", "WGAN"),
     "acwgan": ("acwgan", "ACWGAN"),
     "pix2pix": ("pix2pix", "Pix2Pix"),
+    "cyclegan": ("cyclegan", "CycleGAN"),
 }
 
 

@@ -18,19 +18,20 @@ from gan.computing.processes import computing
 from gan.computing.spawning import Stop
 from gan.data.description import DataDescription
 from gan.data.rows import one_hot
-from gan.errors import InputError, SettingsError
+from gan.errors import CheckpointError, InputError, SettingsError
 from gan.runs.checkpoint import load_checkpoint
 from gan.runs.presets import load_preset
 from gan.systems import build_system, system_class
 from gan.systems.base import System
 from gan.systems.given import Given
+from gan.systems.replay_pool import ReplayPool
 from gan.training.fit import Request, train
 from tests.gan.computing.test_processes import farthest
 from tests.gan.resuming import CUT
 from tests.gan.systems.test_scgan import DATA, changed, make_batches, noise, weights
 
 CPU = torch.device("cpu")
-SYSTEMS = ("pix2pix",)
+SYSTEMS = ("pix2pix", "cyclegan")
 
 
 def build(name: str, *overrides: str, preset: str = "tiny") -> Any:
@@ -46,6 +47,8 @@ def state(system: System) -> dict[str, Tensor]:
     [
         ("pix2pix", (), {"G": 41_828_995, "D": 2_768_705}),
         ("pix2pix", ("generator.layouts=one-hot",), {"G": 41_833_091, "D": 2_772_801}),
+        ("cyclegan", (), {"G": 11_378_179, "F": 11_378_179, "D_x": 2_764_737, "D_s": 2_764_737}),
+        ("cyclegan", ("generator.blocks=6",), {"G": 7_837_699, "F": 7_837_699, "D_x": 2_764_737, "D_s": 2_764_737}),
     ],
 )
 def test_parameters(system: str, overrides: tuple[str, ...], expected: dict[str, int]) -> None:
@@ -119,6 +122,66 @@ def test_pix2pix_drops_by_the_signs_of_z() -> None:
     assert torch.equal(joined[:, -normed.shape[1] :], dropped.relu())
 
 
+def test_cyclegan_steps_change_their_own_networks_only() -> None:
+    system = build("cyclegan")
+    draws = system.draw(iter(make_batches(1)), noise())
+    x, s = draws.x, system.coding(one_hot(draws.s_idx, 7))
+    x_fake, s_fake = system.translate("G", s), system.translate("F", x)
+    steps = {
+        "GF": lambda: system.generators_step(x, s, x_fake, s_fake),
+        "D_x": lambda: system.critic_step("x", x, x_fake.detach()),
+        "D_s": lambda: system.critic_step("s", s, s_fake.detach()),
+    }
+    for name, step in steps.items():
+        before = state(system)
+        step()
+        assert changed(system, before) == (set("GF") if name == "GF" else {name})
+
+
+def test_a_pool_shows_half_of_the_newest_and_forgets_what_it_has_shown() -> None:
+    """Against lists and plain Python, and a resume in the middle."""
+    ours, theirs = (ReplayPool(3, (1, 1, 1), CPU, torch.float32) for _ in range(2))
+    draws = noise()
+    held: list[float] = []
+    swaps = 0
+    for number in range(0, 400, 4):
+        fakes = torch.arange(number, number + 4.0).view(4, 1, 1, 1)
+        decisions, expected = ours.decide(4, draws), []
+        for fake, place, kept, swapped in zip(fakes.flatten().tolist(), *map(Tensor.tolist, decisions), strict=True):
+            assert kept == (swapped or len(held) < 3)
+            if len(held) < 3:
+                assert place == len(held)
+                held.append(fake)
+            expected.append(held[place] if swapped else fake)
+            held[place] = fake if kept else held[place]
+            swaps += swapped
+        assert ours.query(fakes, decisions).flatten().tolist() == expected
+        assert ours.images.flatten().tolist() == held
+        if number == 200:
+            theirs.load_state("x", ours.state("x"))
+            ours = theirs
+    assert 150 < swaps < 250
+    with pytest.raises(CheckpointError, match=r"pool x has the shape \(3, 1, 1, 1\), and \(4, 1, 1, 1\) is needed"):
+        ReplayPool(4, (1, 1, 1), CPU, torch.float32).load_state("x", ours.state("x"))
+
+
+def test_cyclegan_learns_both_ways_from_what_does_not_belong_together(drawn_shards: Path, tmp_path: Path) -> None:
+    """Its other direction is there in a loaded run and in an exported file; its identity needs equal channels."""
+    settings = load_preset("tiny", CUT["cyclegan"], system="cyclegan")
+    assert system_class("cyclegan").pairing == "unpaired"
+    gan.fit(drawn_shards, tmp_path / "run", settings, steps=2, device="cpu")
+    saved = load_checkpoint(tmp_path / "run/checkpoints/step-000002.pt").state
+    assert int(saved["x/filled"]) == 5 and saved["s/images"].abs().amax((1, 2, 3)).min() > 0
+    gan.export_generator(tmp_path / "run", tmp_path / "both.safetensors")
+    x = torch.rand(2, 3, 32, 32, generator=noise()) * 2 - 1
+    found = [gan.load_generator(tmp_path / name).network.layouts(x) for name in ("run", "both.safetensors")]
+    assert found[0].shape == (2, 32, 32) and found[0].max() < 7 and torch.equal(*found)
+    with pytest.raises(SettingsError, match=r"has other channels than it takes .* set loss.lambda_identity=0"):
+        load_preset("tiny", ["generator.layouts=one-hot"], system="cyclegan")
+    system = build("cyclegan", "generator.layouts=one-hot", "loss.lambda_identity=0")
+    assert not any("identity" in name for name in system.train_round(cycle(make_batches(1)), noise()))
+
+
 def test_pairs_have_no_fresh_layouts() -> None:
     with pytest.raises(SettingsError, match=r"no photo belongs to, and pix2pix learns from pairs; set augm.*layouts=0"):
         load_preset("tiny", ["augmentation.layouts=0.5"], system="pix2pix")
@@ -159,6 +222,7 @@ def test_a_run_goes_the_whole_way(system: str, drawn_shards: Path, tmp_path: Pat
     assert gan.sample(run, tmp_path / "grid.png", rows=2).shape[1] >= 3 * 32
     gan.render(run, *ways, tmp_path / "way.gif", frames=3, masks=True)
     assert figures.smile(run, *ways, tmp_path / "smile.png", rows=2, columns=3).shape[1] > 3 * 32
+    figures.losses([run], tmp_path / "losses.png")
     assert figures.compare([run, run], tmp_path / "compare.png", names=["a", "b"], rows=1).shape[0] > 4 * 32
     report = gan.evaluate_run(run, drawn_shards, count=4, judge_steps=1, device="cpu")
     assert {"consistency/independent/value", "features/classifier_frechet_generated"} <= report.figures.keys()
