@@ -85,3 +85,14 @@ def uniform_norm_scale(module: nn.Module) -> None:
     """U(0, 1) for the scales of instance norms: PyTorch's choice up to 1.0, with which the SCGAN release trained."""
     if isinstance(module, nn.InstanceNorm2d):
         nn.init.uniform_(module.weight)
+
+
+def gaussian(module: nn.Module) -> None:
+    """N(0, 0.02) for weights, N(1, 0.02) for scales of batch norms, no shifts: what Pix2Pix and CycleGAN begin with."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d) or (isinstance(module, nn.InstanceNorm2d) and module.affine):
+        nn.init.normal_(module.weight, 1, 0.02)
+        nn.init.zeros_(module.bias)

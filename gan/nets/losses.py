@@ -1,4 +1,4 @@
-"""SCGAN's losses as pure functions of tensors; weights are applied by the caller (SCGAN paper, Algorithm 1)."""
+"""Losses as pure functions of tensors; weights are applied by the caller."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -19,6 +19,21 @@ def wasserstein_critic(score_real: Tensor, score_fake: Tensor) -> tuple[Tensor, 
 def wasserstein_generator(score_fake: Tensor) -> Tensor:
     """Give minus the mean fake score (Algorithm 1, line 28; some print it with the wrong sign)."""
     return -score_fake.mean()
+
+
+def bce_score(score: Tensor, real: bool) -> Tensor:
+    """Average the binary cross-entropy of scores, as logits, held to be of real or of fake images (Pix2Pix)."""
+    return F.softplus(-score if real else score).mean()
+
+
+def square_score(score: Tensor, real: bool) -> Tensor:
+    """Average the squared distance of scores to 1 for real and 0 for fake images (LSGAN; CycleGAN)."""
+    return (score - float(real)).square().mean()
+
+
+def hinge_score(score: Tensor, real: bool) -> Tensor:
+    """Average how far scores are from at least 1 for real and at most -1 for fake images: a critic's loss (SPADE)."""
+    return F.relu(1 - score if real else 1 + score).mean()
 
 
 def interpolate(x_real: Tensor, x_fake: Tensor, e: Tensor) -> Tensor:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from maskkit.shards.shard_files import Shard
-
 from gan.data.rows import RowsAtSize, rows_identity
 from gan.runs.loading import LoadedGenerator
 from maskkit.errors import MaskkitError
+from maskkit.shards.reader import Shard
 
 
 def learned_rows(generator: LoadedGenerator, train: RowsAtSize) -> RowsAtSize | None:

@@ -22,6 +22,8 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "scgan": ("scgan", "SCGAN"),
     "wgan-gp": ("acwgan", "WGAN"),
     "acwgan": ("acwgan", "ACWGAN"),
+    "pix2pix": ("pix2pix", "Pix2Pix"),
+    "cyclegan": ("cyclegan", "CycleGAN"),
 }
 
 

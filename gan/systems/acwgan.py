@@ -19,19 +19,13 @@ from gan.settings.run_settings import RunSettings
 from gan.settings.sections import Section
 from gan.systems.base import Builders
 from gan.systems.given import Given
+from gan.systems.shared_settings import OptimiserSettings
 from gan.systems.wasserstein import AttributeLossSettings, WassersteinSettings, WassersteinSystem
 
 
 class GeneratorSettings(Section):
     width: int = Field(gt=0, le=512, description="channels of the last map; the widest has sixteen times as many")
     n_z: int = Field(gt=0, le=8192, description="length of the latent vector")
-
-
-class OptimiserSettings(Section):
-    lr_g: float = Field(gt=0, le=1)
-    lr_d: float = Field(gt=0, le=1)
-    beta1: float = Field(ge=0, lt=1)
-    beta2: float = Field(ge=0, lt=1)
 
 
 class WganSettings(WassersteinSettings):

@@ -16,6 +16,15 @@ CUT: dict[str, tuple[str, ...]] = {
     "scgan": (*SMALL_SIZES, "segmentor.width=8"),
     "wgan-gp": SMALL_SIZES,
     "acwgan": SMALL_SIZES,
+    "cyclegan": (
+        "data.size=32",
+        "generator.width=4",
+        "generator.blocks=1",
+        "critic.width=4",
+        "critic.pool=5",
+        "schedule.batch=4",
+    ),
+    "pix2pix": ("data.size=32", "generator.width=8", "critic.width=8", "schedule.batch=4"),
 }
 
 
@@ -42,7 +51,7 @@ CASES: dict[str, Case] = {
     "mirrored, fresh layouts": Case("paper", ("augmentation.mirror=true", "augmentation.layouts=0.5")),
     "bfloat16": Case("paper", ("compute.precision=bf16",)),
     **{f"{system} {preset}": Case(preset, ("log.evaluate_every=0",), system)
-       for system in ("wgan-gp", "acwgan") for preset in ("paper", "tiny")},
+       for system in ("wgan-gp", "acwgan", "pix2pix", "cyclegan") for preset in ("paper", "tiny")},
 }  # fmt: skip
 ONE_OF = ATTRIBUTES[:3]  # of these, every drawn face has exactly one
 

@@ -17,6 +17,18 @@ def test_wasserstein_signs() -> None:
     assert losses.wasserstein_generator(fake).item() == -7.0
 
 
+def test_scores_held_to_be_real_or_fake() -> None:
+    """By hand for scores 0 and log 3 (probabilities 1/2 and 3/4), and for scores on both sides of a margin."""
+    score = torch.tensor([[0.0, math.log(3)]])
+    assert losses.bce_score(score, real=True).item() == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+    assert losses.bce_score(score, real=False).item() == pytest.approx((math.log(2) + math.log(4)) / 2)
+    score = torch.tensor([[-2.0, 0.5, 3.0]])
+    assert losses.square_score(score, real=True).item() == pytest.approx((9 + 0.25 + 4) / 3)
+    assert losses.square_score(score, real=False).item() == pytest.approx((4 + 0.25 + 9) / 3)
+    assert losses.hinge_score(score, real=True).item() == pytest.approx((3 + 0.5 + 0) / 3)
+    assert losses.hinge_score(score, real=False).item() == pytest.approx((0 + 1.5 + 4) / 3)
+
+
 def test_interpolation_takes_one_weight_for_each_sample() -> None:
     mixed = losses.interpolate(torch.ones(2, 3, 2, 2), torch.zeros(2, 3, 2, 2), torch.tensor([0.25, 1.0]))
     assert torch.equal(mixed[0], torch.full((3, 2, 2), 0.25)) and torch.equal(mixed[1], torch.ones(3, 2, 2))
