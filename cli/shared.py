@@ -25,6 +25,7 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 # What a stop says at last. As shells have it, its exit status is 128 and the signal's number.
 STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 TRACEBACK_VARIABLE = "MASKKIT_TRACEBACK"
+LONGEST_NOTE = 300  # characters beside a bar: the losses of all networks
 PLAIN_SECONDS = 5.0  # between two progress lines where standard error is no terminal
 
 
@@ -219,7 +220,7 @@ def progress(title: str, total: int | None = None) -> Iterator[Advance]:
                 task,
                 total=total,
                 completed=done,
-                note=plain(note),
+                note=plain(note, LONGEST_NOTE),
                 rate=f"{speed:.1f}/s" if speed else "",
             )
 
@@ -241,7 +242,7 @@ def _plain_progress(title: str, total: int | None) -> Advance:
         last_line = now
         rate = (done - first) / max(now - start, 1e-9)
         left = f", {(planned - done) / rate:.0f} s left" if rate > 0 else ""
-        about = f"  {plain(note)}" if note else ""
+        about = f"  {plain(note, LONGEST_NOTE)}" if note else ""
         say(f"{title}: {done}/{planned}, {rate:.1f}/s{left}{about}", err=True)
 
     return advance

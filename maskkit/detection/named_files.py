@@ -63,8 +63,7 @@ def collect_files(paths: Iterable[Path]) -> tuple[list[Path], dict[str, str]]:
     """The files named and the pictures below the folders named, no two of one name; and those that are left out.
 
     Left out, with a sentence, are links in such a folder that lead out of it or nowhere, and names that no terminal can
-    show. Raises OutputError where two
-    results would have one name, and for a folder without pictures.
+    show. Raises OutputError where two results would have one name, and for a folder without pictures.
     """
     files: list[Path] = []
     failed: dict[str, str] = {}

@@ -30,8 +30,12 @@ class ResultFolder:
     def check(self, name: str) -> Path:
         """The path of one result; OutputError where something is in the way."""
         path = self.out / name
-        refuse_existing(path, self.overwrite, self.inputs)
-        if path.exists() and (path.is_symlink() or (name, digest(path)) not in self._written):
+        try:
+            refuse_existing(path, self.overwrite, self.inputs)
+            foreign = path.exists() and (path.is_symlink() or (name, digest(path)) not in self._written)
+        except OSError as error:  # such as a name that the file system finds too long
+            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+        if foreign:
             raise OutputError(
                 f"{path} was not written by maskkit, or was changed since, and is not replaced; "
                 "move it away, or take another folder"
