@@ -28,7 +28,7 @@ def failures() -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", list(commands()))
 def test_nothing_is_lost_and_done_means_all_there(name: str, failures: dict[str, list[str]]) -> None:
     assert writes(name) == (name in RECIPES), f"{name} needs a recipe in tests/outputs/recipes.py"
     assert (name in READ_ONLY) != (name in RECIPES)
