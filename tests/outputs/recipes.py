@@ -19,7 +19,7 @@ from tests.gan.runs.test_release_weights import release_generator
 
 ROOT = Path(__file__).parent.parent.parent
 GROUPS = {"maskkit": maskkit_group, "gan": gan_group}
-READ_ONLY = {"maskkit verify", "maskkit doctor"}
+READ_ONLY = {"maskkit verify", "maskkit doctor", "gan systems"}
 FORCES = {"--overwrite", "--fresh"}
 
 
