@@ -5,7 +5,7 @@ import click
 from maskkit.detection.cascade import FaceChoice
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object of results on standard output.")
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace earlier results that are there.")
 scheme_option = click.option(
     "--scheme", default="scgan", show_default=True, help="Region scheme: a name or a .json file."
 )
