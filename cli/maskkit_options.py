@@ -4,7 +4,7 @@ import click
 
 from maskkit.detection.cascade import FaceChoice
 
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace earlier results that are there.")
 scheme_option = click.option(
     "--scheme", default="scgan", show_default=True, help="Region scheme: a name or a .json file."
 )
