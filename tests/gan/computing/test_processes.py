@@ -1,6 +1,5 @@
 """Two processes follow one; what one refuses, all refuse; one that fails ends the others with its words."""
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gan.computing.processes import computing
 from gan.computing.spawning import Stop
 from gan.errors import InputError, RefusedByFirstError, RunError, SettingsError, TrainingError
 from gan.runs.checkpoint import Checkpoint, load_checkpoint
+from gan.runs.metrics_line import decode_line
 from gan.runs.presets import load_preset
 from gan.settings.run_settings import RunSettings
 from gan.training.fit import Request, fit, train
@@ -62,7 +62,7 @@ def test_two_processes_follow_one(drawn_shards: Path, tmp_path: Path) -> None:
         checkpoint = f"checkpoints/step-{steps:06d}.pt"
         assert farthest(load_checkpoint(ours / checkpoint), load_checkpoint(theirs / checkpoint)) < tolerance
         lines = [(run / "metrics.jsonl").read_text().splitlines()[steps - 1] for run in (ours, theirs)]
-        assert json.loads(lines[0]) == pytest.approx(json.loads(lines[1]), rel=tolerance, abs=tolerance)
+        assert decode_line(lines[0]) == pytest.approx(decode_line(lines[1]), rel=tolerance, abs=tolerance)
 
 
 def farthest(a: Checkpoint, b: Checkpoint) -> float:
