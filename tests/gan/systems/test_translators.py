@@ -1,6 +1,5 @@
 """Pix2Pix, CycleGAN and SPADE: sizes, who learns from what, chance, and the whole way through the door."""
 
-import json
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -20,6 +19,7 @@ from gan.data.description import DataDescription
 from gan.data.rows import one_hot
 from gan.errors import CheckpointError, InputError, SettingsError
 from gan.runs.checkpoint import load_checkpoint
+from gan.runs.metrics_line import decode_line
 from gan.runs.presets import load_preset
 from gan.systems import build_system, system_class
 from gan.systems.base import System
@@ -208,7 +208,7 @@ def test_two_processes_follow_one(drawn_shards: Path, tmp_path: Path) -> None:
         assert farthest(*checkpoints) < 1e-6, name
         for key, tensor in checkpoints[0].state.items():
             torch.testing.assert_close(tensor, checkpoints[1].state[key], rtol=1e-6, atol=1e-6)
-        lines = [json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]) for run in (ours, theirs)]
+        lines = [decode_line((run / "metrics.jsonl").read_text().splitlines()[-1]) for run in (ours, theirs)]
         assert lines[0] == pytest.approx(lines[1], rel=1e-6, abs=1e-6)
 
 
