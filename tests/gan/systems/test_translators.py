@@ -196,7 +196,7 @@ def test_two_processes_follow_one(drawn_shards: Path, tmp_path: Path) -> None:
     """A few steps of each in float64: norms, pools and sums over the batch are of the whole batch."""
     chosen = {
         name: load_preset("tiny", [*CUT[name], "compute.precision=64", "log.sample_columns=1"], system=name)
-        for name in SYSTEMS
+        for name in (*SYSTEMS, "wgan-gp", "acwgan")
     }
     requests = [Request(drawn_shards, tmp_path / f"two-{name}", one, steps=4) for name, one in chosen.items()]
     with computing("cpu", 2, "64", partial(two, requests)) as compute:
