@@ -19,7 +19,7 @@ from gan.errors import CheckpointError
 from gan.nets import losses, vgg
 from gan.nets.spade_networks import SpadeCritic, SpadeEncoder, SpadeGenerator
 from gan.settings.run_settings import RunSettings
-from gan.settings.sections import Section, free
+from gan.settings.sections import Section
 from gan.systems.base import Builders, Losses, System, with_total
 from gan.systems.given import Given
 from gan.systems.shared_settings import OptimiserSettings, PairedSettings
@@ -40,8 +40,7 @@ class LossSettings(Section):
     lambda_features: float = Field(ge=0, description="of the critic's maps")
     lambda_kl: float = Field(ge=0, description="of the encoder's latents, summed over the batch")
     lambda_vgg: float = Field(ge=0, description="of VGG19's maps; without vgg_weights it has no effect")
-    # Free, for the file may have moved; a checkpoint knows what was in it.
-    vgg_weights: str = free(description="file with torchvision's state dict of vgg19; empty: none")
+    vgg_weights: str = Field(description="file with torchvision's state dict of vgg19; empty: none")
 
 
 class SpadeSettings(PairedSettings):
