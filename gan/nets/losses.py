@@ -1,6 +1,6 @@
 """Losses as pure functions of tensors; weights are applied by the caller."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -34,6 +34,21 @@ def square_score(score: Tensor, real: bool) -> Tensor:
 def hinge_score(score: Tensor, real: bool) -> Tensor:
     """Average how far scores are from at least 1 for real and at most -1 for fake images: a critic's loss (SPADE)."""
     return F.relu(1 - score if real else 1 + score).mean()
+
+
+def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Sum the mean absolute differences of a critic's maps but the last, the score; average over its scales (SPADE)."""
+    apart = [
+        (a.detach() - b).abs().mean()
+        for of_real, of_fake in zip(real, fake, strict=True)
+        for a, b in zip(of_real[:-1], of_fake[:-1], strict=True)
+    ]
+    return torch.stack(apart).sum() / len(real)
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Sum over batch and dimensions how normals (N, n_z) diverge from standard ones: (mu^2 + var - log var - 1) / 2."""
+    return (mean.square() + log_variance.exp() - log_variance - 1).sum() / 2
 
 
 def interpolate(x_real: Tensor, x_fake: Tensor, e: Tensor) -> Tensor:

@@ -21,8 +21,10 @@ class BatchNorm2d(nn.BatchNorm2d):
         mean = _mean_of_all(wide.mean(axes))
         var = _mean_of_all((wide - mean[:, None, None]).square().mean(axes))
         self._remember(mean.detach(), var.detach(), x.numel() // x.shape[1])
-        scale = torch.rsqrt(var + self.eps) * self.weight
-        y: Tensor = wide * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+        scale = torch.rsqrt(var + self.eps)
+        scale = scale * self.weight if self.affine else scale
+        shift = self.bias - mean * scale if self.affine else -mean * scale
+        y: Tensor = wide * scale[:, None, None] + shift[:, None, None]
         return y.to(x.dtype)
 
     @torch.no_grad()

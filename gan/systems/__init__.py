@@ -24,6 +24,7 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "acwgan": ("acwgan", "ACWGAN"),
     "pix2pix": ("pix2pix", "Pix2Pix"),
     "cyclegan": ("cyclegan", "CycleGAN"),
+    "spade": ("spade", "SPADE"),
 }
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from gan.computing.compute import Compute
+from gan.computing.device import sent
 from gan.data.description import DataDescription
 from gan.data.rows import Batch, one_hot
 from gan.nets import losses
@@ -175,7 +176,7 @@ class CycleGAN(System):
         """Take a batch of photos and layouts and draw what the pools keep and show."""
         batch = next(stream)
         decided = [pool.decide(len(batch.x), noise) for pool in self.pools.values()]
-        both = (torch.stack(parts).to(self.compute.device) for parts in zip(*decided, strict=True))
+        both = (sent(torch.stack(parts), self.compute.device) for parts in zip(*decided, strict=True))
         return Draws(self.compute.share(batch.x), self.compute.share(batch.layouts), *both)
 
     def learn(self, draws: Draws) -> Losses:

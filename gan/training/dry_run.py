@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.computing.compute import Compute
 from gan.computing.device import most_memory
@@ -129,7 +129,7 @@ def _try(compute: Compute, request: Request) -> DryRun:
         switches=progress.system.switches.to_text(),
         preparation=progress.system.preparation(),
         tried=steps,
-        parameters={name: _count(weights) for name, weights in networks.items()},
+        parameters={name: _count(network) for name, network in progress.system.networks.items()},
         seconds_per_step=seconds,
         memory=most_memory(compute.device),
         checkpoint_bytes=sum(map(_bytes, [*networks.values(), *averages.values()]))
@@ -142,8 +142,8 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
 
 
-def _count(weights: Mapping[str, Tensor]) -> int:
-    return sum(tensor.numel() for tensor in weights.values())
+def _count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())  # not what norms gather
 
 
 def _bytes(weights: Mapping[str, Tensor]) -> int:

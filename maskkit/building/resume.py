@@ -5,7 +5,8 @@ from typing import Any
 
 from maskkit.errors import BuildError, ShardError
 from maskkit.files.hidden import is_hidden
-from maskkit.shards.description import FILE_NAME, LEDGER, PREVIEW, SHARD_NAME, SPLITS, Dataset, read_dataset
+from maskkit.shards.description import FILE_NAME, LEDGER, PREVIEW, SHARD_NAME, Dataset, read_dataset
+from maskkit.shards.own_files import names_not_yet_entered
 
 
 def open_folder(out: Path, dataset: Dataset, fresh: bool) -> Dataset:
@@ -59,10 +60,9 @@ def _read_own(described: Path, fresh: bool) -> Dataset:
 def _own_files(out: Path, dataset: Dataset) -> set[str]:
     """The files in the folder that `dataset.json` promises, or that a kill kept from being entered or removed."""
     own = {FILE_NAME, *(entry.file for entry in dataset.shards), *filter(_may_be_ours, dataset.discards)}
+    own.update(names_not_yet_entered(dataset))
     if dataset.complete:
         own |= {LEDGER, PREVIEW}
-    else:  # killed between a shard and its entry
-        own |= {f"{split}-{len(dataset.of_split(split)):05d}.h5" for split in SPLITS}
     return {name for name in own if (out / name).is_file()}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from maskkit.errors import ShardError
 from maskkit.files.hidden import is_hidden
 from maskkit.files.records import Listed
-from maskkit.shards.description import FILE_NAME, LEDGER, PREVIEW, read_dataset
+from maskkit.shards.description import FILE_NAME, LEDGER, PREVIEW, SPLITS, Dataset, read_dataset
 
 
 class DatasetFiles:
@@ -22,13 +22,19 @@ class DatasetFiles:
         if (folder / FILE_NAME).is_symlink():
             return {}
         try:
-            shards = read_dataset(folder).shards
+            dataset = read_dataset(folder)
         except ShardError:
             return {}
-        return {**{entry.file: entry.bytes for entry in shards}, FILE_NAME: None, LEDGER: None, PREVIEW: None}
+        by_name = (FILE_NAME, LEDGER, PREVIEW, *names_not_yet_entered(dataset))
+        return {**{entry.file: entry.bytes for entry in dataset.shards}, **dict.fromkeys(by_name)}
 
 
 DATASET = DatasetFiles()
+
+
+def names_not_yet_entered(dataset: Dataset) -> list[str]:
+    """The shards that a kill may have left without an entry: the next of each split of an unfinished build."""
+    return [] if dataset.complete else [f"{split}-{len(dataset.of_split(split)):05d}.h5" for split in SPLITS]
 
 
 def inputs_below(folder: Path, names: Iterable[str]) -> list[str]:

@@ -25,6 +25,7 @@ CUT: dict[str, tuple[str, ...]] = {
         "schedule.batch=4",
     ),
     "pix2pix": ("data.size=32", "generator.width=8", "critic.width=8", "schedule.batch=4"),
+    "spade": ("data.size=32", "generator.width=2", "generator.n_z=8", "critic.width=4", "schedule.batch=4"),
 }
 
 
@@ -51,8 +52,9 @@ CASES: dict[str, Case] = {
     "mirrored, fresh layouts": Case("paper", ("augmentation.mirror=true", "augmentation.layouts=0.5")),
     "bfloat16": Case("paper", ("compute.precision=bf16",)),
     **{f"{system} {preset}": Case(preset, ("log.evaluate_every=0",), system)
-       for system in ("wgan-gp", "acwgan", "pix2pix", "cyclegan") for preset in ("paper", "tiny")},
+       for system in ("wgan-gp", "acwgan", "pix2pix", "cyclegan", "spade") for preset in ("paper", "tiny")},
 }  # fmt: skip
+CASES["spade without latents"] = Case("tiny", ("generator.n_z=0", "log.evaluate_every=0"), "spade")
 ONE_OF = ATTRIBUTES[:3]  # of these, every drawn face has exactly one
 
 

@@ -29,6 +29,26 @@ def test_scores_held_to_be_real_or_fake() -> None:
     assert losses.hinge_score(score, real=False).item() == pytest.approx((0 + 1.5 + 4) / 3)
 
 
+def test_feature_matching_sums_maps_and_averages_scales() -> None:
+    real = [[torch.ones(1, 2), torch.zeros(3), torch.zeros(1)], [torch.ones(2), torch.ones(1), torch.ones(1)]]
+    fake = [[torch.zeros(1, 2), torch.full((3,), 2.0), torch.ones(9)], [torch.ones(2), torch.zeros(1), torch.zeros(9)]]
+    for scale in (*real, *fake):
+        for maps in scale:
+            maps.requires_grad_()
+    found = losses.feature_matching(real, fake)
+    assert found.item() == ((1 + 2) + (0 + 1)) / 2  # not the scores, which come last
+    found.backward()
+    assert real[0][0].grad is None and fake[0][0].grad is not None
+
+
+def test_divergence_of_normals() -> None:
+    """Against torch's own, summed over batch and dimensions."""
+    mean, log_variance = torch.randn(3, 4), torch.randn(3, 4)
+    normals = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    expected = torch.distributions.kl_divergence(normals, torch.distributions.Normal(0.0, 1.0)).sum()
+    torch.testing.assert_close(losses.kl_to_standard_normal(mean, log_variance), expected)
+
+
 def test_interpolation_takes_one_weight_for_each_sample() -> None:
     mixed = losses.interpolate(torch.ones(2, 3, 2, 2), torch.zeros(2, 3, 2, 2), torch.tensor([0.25, 1.0]))
     assert torch.equal(mixed[0], torch.full((3, 2, 2), 0.25)) and torch.equal(mixed[1], torch.ones(3, 2, 2))

@@ -1,5 +1,6 @@
 """Pix2Pix, CycleGAN and SPADE: sizes, who learns from what, chance, and the whole way through the door."""
 
+import pickle
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -18,6 +19,8 @@ from gan.computing.spawning import Stop
 from gan.data.description import DataDescription
 from gan.data.rows import one_hot
 from gan.errors import CheckpointError, InputError, SettingsError
+from gan.nets import vgg
+from gan.nets.losses import kl_to_standard_normal
 from gan.runs.checkpoint import load_checkpoint
 from gan.runs.metrics_line import decode_line
 from gan.runs.presets import load_preset
@@ -30,8 +33,9 @@ from tests.gan.computing.test_processes import farthest
 from tests.gan.resuming import CUT
 from tests.gan.systems.test_scgan import DATA, changed, make_batches, noise, weights
 
+DATA128 = DataDescription(128, maskkit.load_scheme("scgan"), ("a",), 10)
 CPU = torch.device("cpu")
-SYSTEMS = ("pix2pix", "cyclegan")
+SYSTEMS = ("pix2pix", "cyclegan", "spade")
 
 
 def build(name: str, *overrides: str, preset: str = "tiny") -> Any:
@@ -49,13 +53,14 @@ def state(system: System) -> dict[str, Tensor]:
         ("pix2pix", ("generator.layouts=one-hot",), {"G": 41_833_091, "D": 2_772_801}),
         ("cyclegan", (), {"G": 11_378_179, "F": 11_378_179, "D_x": 2_764_737, "D_s": 2_764_737}),
         ("cyclegan", ("generator.blocks=6",), {"G": 7_837_699, "F": 7_837_699, "D_x": 2_764_737, "D_s": 2_764_737}),
+        ("spade", (), {"G": 96_324_547, "D": 5_542_018, "E": 10_463_424}),
+        ("spade", ("generator.n_z=0",), {"G": 92_179_395, "D": 5_542_018}),
     ],
 )
 def test_parameters(system: str, overrides: tuple[str, ...], expected: dict[str, int]) -> None:
     """Those of the official networks at 128 x 128."""
-    data = DataDescription(128, maskkit.load_scheme("scgan"), ("a",), 10)
     with torch.device("meta"):
-        networks = system_class(system).build(load_preset("paper", overrides, system=system), data)
+        networks = system_class(system).build(load_preset("paper", overrides, system=system), DATA128)
         found = {name: sum(p.numel() for p in make().parameters()) for name, make in networks.items()}
     assert found == expected
 
@@ -180,6 +185,77 @@ def test_cyclegan_learns_both_ways_from_what_does_not_belong_together(drawn_shar
         load_preset("tiny", ["generator.layouts=one-hot"], system="cyclegan")
     system = build("cyclegan", "generator.layouts=one-hot", "loss.lambda_identity=0")
     assert not any("identity" in name for name in system.train_round(cycle(make_batches(1)), noise()))
+
+
+def test_spade_steps_change_their_own_networks_only() -> None:
+    """And a divergence is of the sum over the batch."""
+    system = build("spade", "loss.lambda_kl=1.0")
+    draws = system.draw(iter(make_batches(1)), noise())
+    s = one_hot(draws.s_idx, 7)
+    before = state(system)
+    kl = kl_to_standard_normal(*system.networks["E"].eval()(draws.x)).item()
+    assert system.generator_step(draws.x, s, draws.e_g)["loss_g/kl"].item() == pytest.approx(kl, rel=1e-2)
+    assert changed(system, before) == {"G", "E"}
+    before = state(system)
+    system.critic_step(draws.x, s, torch.zeros_like(draws.x))
+    assert changed(system, before) == {"D"}
+
+
+def test_spade_has_six_halvings_two_scales_and_five_doublings() -> None:
+    with torch.device("meta"):
+        networks = system_class("spade").build(load_preset("paper", system="spade"), DATA128)
+        generator, critic, encoder = (networks[name]() for name in "GDE")
+        scales = critic(torch.zeros(1, 10, 128, 128))
+        shapes = [[tuple(maps.shape[1:]) for maps in scale] for scale in scales]
+        sides: list[tuple[int, ...]] = []
+        for block in generator.blocks:
+            block.register_forward_hook(lambda module, given, output: sides.append(tuple(output.shape[1:])))
+        generator(torch.zeros(1, 256), torch.zeros(1, 7, 128, 128))
+        assert encoder(torch.zeros(2, 3, 128, 128))[1].shape == (2, 256)
+    assert shapes == [
+        [(64, 65, 65), (128, 33, 33), (256, 17, 17), (512, 18, 18), (1, 19, 19)],
+        [(64, 33, 33), (128, 17, 17), (256, 9, 9), (512, 10, 10), (1, 11, 11)],
+    ]
+    assert sides == [(1024, 4, 4), *[(1024, 8, 8)] * 2, (512, 16, 16), (256, 32, 32), (128, 64, 64), (64, 128, 128)]
+
+
+def test_spade_without_vgg_says_so_and_with_it_holds_to_one_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VGG19's layers are torchvision's; here with an eighth of the channels."""
+    assert [key for key in vgg.VGG19().state_dict() if "weight" in key] == [
+        f"features.{i}.weight" for i in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
+    ]
+    monkeypatch.setattr(vgg, "_LAYERS", tuple(a if a == "M" else a // 8 for a in vgg._LAYERS))
+    off = build("spade", "loss.lambda_vgg=10.0")
+    assert "loss.lambda_vgg = 10 has no effect" in caplog.text and off.preparation() in caplog.text
+    weights = vgg.VGG19().state_dict() | {"classifier.0.weight": torch.zeros(2)}
+    torch.save(weights, tmp_path / "vgg19.pth")
+    on = build("spade", "loss.lambda_vgg=10.0", f"loss.vgg_weights={tmp_path / 'vgg19.pth'}")
+    found = on.train_round(cycle(make_batches(1)), noise())
+    assert found["loss_g/vgg"] > 0 and on.preparation() is None
+    on.load_state(on.state())
+    with pytest.raises(CheckpointError, match=r"other weights of VGG19 than those of loss.vgg_weights = '/.*, or with"):
+        on.load_state(off.state())
+    same = torch.zeros(1, 3, 32, 32)
+    assert on.looks(same, same) == 0
+    weights["features.2.weight"] = torch.zeros(1)
+    torch.save(weights, tmp_path / "wrong.pth")
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(print, protocol=2))
+    for name, reason in (
+        ("wrong.pth", r"no state dict of torchvision's vgg19: features.2.weight is \(1,\), and floats of \(8, 8, 3, 3"),
+        ("evil.pth", "is no file of tensors alone and is not opened"),
+        ("none.pth", "cannot be read: No such file"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            vgg.load_vgg19(tmp_path / name)
+
+
+def test_a_dry_run_counts_what_learns(drawn_shards: Path, tmp_path: Path) -> None:
+    """Not the colours, nor what norms gather."""
+    settings = load_preset("tiny", CUT["pix2pix"], system="pix2pix")
+    found = gan.dry_run(drawn_shards, tmp_path / "dry", settings, steps=2, device="cpu").parameters
+    assert found == {name: len(values) for name, values in state(build("pix2pix")).items()}
 
 
 def test_pairs_have_no_fresh_layouts() -> None:

@@ -63,12 +63,20 @@ def test_leftovers_are_swept_and_derived_files_made_again(root: Path, tmp_path: 
     out = tmp_path / "out"
     maskkit.build_celeba(root, out, OPTIONS)
     before = contents(out)
-    (out / "train-00007.h5").write_bytes(b"of an earlier build")
-    (out / ".train-00002.h5.partial").write_bytes(b"half")
+    (out / ".train-00002.h5.123-0123abcd.partial").write_bytes(b"half")
     (out / "ledger.csv").unlink()
-    (out / "notes.txt").write_text("mine")
+    mine = {"notes.txt": b"mine", "train-00007.h5": b"mine too", ".train-00002.h5.partial": b"and this"}
+    for name, content in mine.items():
+        (out / name).write_bytes(content)
     maskkit.build_celeba(root, out, OPTIONS)
-    assert contents(out) == {**before, "notes.txt": b"mine"}
+    assert contents(out) == {**before, **mine}
+    with pytest.raises(BuildError, match=r"train-00007\.h5 is not one of the data set's"):
+        maskkit.build_celeba(root, out, OPTIONS, fresh=True)
+    assert contents(out) == {**before, **mine}
+    (out / "train-00007.h5").unlink()
+    maskkit.build_celeba(root, out, OPTIONS, fresh=True)
+    del mine["train-00007.h5"]
+    assert contents(out) == {**before, **mine}
 
 
 def request(folder: Path, **changes: object) -> Dataset:
@@ -85,6 +93,8 @@ def test_looking_for_a_stopped_build_changes_nothing(tmp_path: Path) -> None:
     stopped = read_dataset(folder)
     stopped.complete, stopped.shards = False, stopped.shards[:1]
     stopped.write(folder)
+    for name in ("ledger.csv", "preview.png"):
+        (folder / name).unlink(missing_ok=True)
     before = contents(folder)
     same = request(folder)
     found = find_begun(folder, same, False)
