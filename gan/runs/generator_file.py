@@ -16,6 +16,7 @@ from gan.settings.run_settings import RunSettings
 FORMAT_VERSION = 1
 METADATA_KEY = "gan_generator"
 _KEYS = {"format_version", "step", "settings", "data", "versions", "note"}
+_PATHS = {"data": {"shards"}, "loss": {"vgg_weights"}}
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class About:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the metadata of an exported file, without the folder of the shards, which is a private matter."""
+        """Give the metadata of an exported file, without the paths of the run's machine, which are a private matter."""
         return {
             "format_version": FORMAT_VERSION,
             "step": self.step,
-            "settings": self.settings.model_dump(exclude={"data": {"shards"}}),
+            "settings": self.settings.model_dump(exclude=_PATHS),
             "data": self.data.to_dict(),
             "versions": self.versions,
             "note": self.note,

@@ -40,7 +40,7 @@ class LossSettings(Section):
     lambda_features: float = Field(ge=0, description="of the critic's maps")
     lambda_kl: float = Field(ge=0, description="of the encoder's latents, summed over the batch")
     lambda_vgg: float = Field(ge=0, description="of VGG19's maps; without vgg_weights it has no effect")
-    vgg_weights: str = Field(description="file with torchvision's state dict of vgg19; empty: none")
+    vgg_weights: str = Field(default="", description="file with torchvision's state dict of vgg19; empty: none")
 
 
 class SpadeSettings(PairedSettings):

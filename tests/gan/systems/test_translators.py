@@ -22,6 +22,7 @@ from gan.errors import CheckpointError, InputError, SettingsError
 from gan.nets import vgg
 from gan.nets.losses import kl_to_standard_normal
 from gan.runs.checkpoint import load_checkpoint
+from gan.runs.generator_file import About
 from gan.runs.metrics_line import decode_line
 from gan.runs.presets import load_preset
 from gan.systems import build_system, system_class
@@ -234,6 +235,10 @@ def test_spade_without_vgg_says_so_and_with_it_holds_to_one_file(
     on = build("spade", "loss.lambda_vgg=10.0", f"loss.vgg_weights={tmp_path / 'vgg19.pth'}")
     found = on.train_round(cycle(make_batches(1)), noise())
     assert found["loss_g/vgg"] > 0 and on.preparation() is None
+    data = DataDescription(on.settings.data.size, maskkit.load_scheme("scgan"), (), 10)
+    exported = About(on.settings, data, 1).to_dict()
+    assert "vgg19.pth" not in str(exported)  # a path of the run's machine
+    assert About.from_dict(exported, "exported").settings.loss == off.settings.loss
     on.load_state(on.state())
     with pytest.raises(CheckpointError, match=r"other weights of VGG19 than those of loss.vgg_weights = '/.*, or with"):
         on.load_state(off.state())
