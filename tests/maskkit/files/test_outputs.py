@@ -17,6 +17,9 @@ from maskkit.files.hidden import lock_path, partial_path
 from maskkit.files.outputs import owned, owned_folder, refuse_existing, refuse_inputs
 from maskkit.files.records import DigestList
 from maskkit.files.result_folder import ResultFolder
+from maskkit.shards.description import read_dataset
+from maskkit.shards.own_files import DATASET
+from tests.drawn import write_drawn_shards
 
 RECORD = DigestList("test", "a test")
 
@@ -154,6 +157,17 @@ def test_leftovers_of_the_dead_are_cleared_and_those_of_the_living_are_not(tmp_p
     (tmp_path / ".a.partial").write_text("no name of ours")
     write_atomically(tmp_path / "a", write)
     assert names(tmp_path) == {"a", ".a.partial"}
+
+
+def test_a_shard_that_was_not_entered_before_a_kill_is_cleared_with_its_folder(tmp_path: Path) -> None:
+    dead = write_drawn_shards(partial_path(tmp_path / "out"), {"train": 20})
+    dataset = read_dataset(dead)
+    assert len(dataset.shards) == 2
+    dataset.complete, dataset.shards = False, dataset.shards[:1]
+    dataset.write(dead)
+    with whole_folder.whole_folder(tmp_path / "out", DATASET, overwrite=False) as folder:
+        (folder / "a.txt").touch()
+    assert names(tmp_path) == {"out"}
 
 
 def test_links_hard_links_and_parents_of_inputs_are_refused(tmp_path: Path) -> None:
