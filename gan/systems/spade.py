@@ -6,10 +6,10 @@ Networks and values are those of the official code for pictures of up to 128 x 1
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from gan.computing.compute import Compute
@@ -51,6 +51,15 @@ class SpadeSettings(PairedSettings):
     critic: CriticSettings
     loss: LossSettings
     optimiser: OptimiserSettings
+
+    @model_validator(mode="after")
+    def _norms_see_more_than_one_value(self) -> Self:
+        if self.schedule.batch == 1 and self.data.size == 32:
+            raise ValueError(
+                "schedule.batch = 1 with data.size = 32 leaves batch norm one value of each channel of the first map, "
+                "1 x 1; take a larger batch or size"
+            )
+        return self
 
     @property
     def takes(self) -> tuple[str, ...]:

@@ -268,6 +268,12 @@ def test_pairs_have_no_fresh_layouts() -> None:
         load_preset("tiny", ["augmentation.layouts=0.5"], system="pix2pix")
 
 
+def test_spade_refuses_a_batch_of_which_its_norms_would_see_one_value() -> None:
+    with pytest.raises(SettingsError, match=r"schedule.batch = 1 with data.size = 32 leaves batch norm one value"):
+        load_preset("tiny", ["schedule.batch=1", "data.size=32"], system="spade")
+    load_preset("tiny", ["schedule.batch=2", "data.size=32"], system="spade")
+
+
 def two(requests: list[Request], compute: Compute, stop: Stop) -> None:
     for request in requests:
         train(Compute(compute.device, "64", compute.fabric), request)
