@@ -23,6 +23,7 @@ from gan.runs.weights_file import encode_weights, read_weights, weights_sha256
 from gan.settings.run_settings import AttributeKind
 from gan.settings.sections import AugmentationSettings
 from maskkit.files.atomic import make_folder, write_atomically
+from maskkit.files.hidden import clear_files
 
 Network = Literal["segmentor", "classifier"]
 N = TypeVar("N", bound=nn.Module)
@@ -163,6 +164,7 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
 def _save(path: Path, recipe: JudgeRecipe, network: nn.Module) -> None:
     content = encode_weights(_weights(network), METADATA_KEY, asdict(recipe))
     make_folder(path.parent)
+    clear_files(path.parent)  # what a kill left
     write_atomically(path, lambda file: file.write(content))
 
 

@@ -58,6 +58,13 @@ def test_judges_are_kept_by_recipe_and_data(judges: Make, tmp_path: Path) -> Non
     assert len(list((tmp_path / "judges").glob("segmentor-*.safetensors"))) == 3
 
 
+def test_what_a_kill_left_of_a_judge_goes_with_the_next(judges: Make, tmp_path: Path) -> None:
+    (tmp_path / "judges").mkdir()
+    (tmp_path / "judges" / ".segmentor-0123.safetensors.12-0123abcd.partial").write_bytes(b"half")
+    judges(1).segmentor()
+    assert [path.suffix for path in (tmp_path / "judges").iterdir()] == [".safetensors"]
+
+
 def test_a_judge_that_learns_nothing_finite_is_not_kept(
     judges: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
