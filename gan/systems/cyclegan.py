@@ -132,9 +132,7 @@ class CycleGAN(System):
     def build(cls, settings: Any, data: DataDescription) -> Builders:
         chosen = settings.generator
         network = partial(ResnetGenerator, width=chosen.width, blocks=chosen.blocks)
-
-        def coding() -> LayoutCoding:
-            return LayoutCoding(chosen.layouts, data.scheme.palette)
+        coding = partial(LayoutCoding, chosen.layouts, data.scheme.palette)
 
         def to_photo() -> nn.Module:
             code = coding()

@@ -101,9 +101,7 @@ class Pix2Pix(System):
     @classmethod
     def build(cls, settings: Any, data: DataDescription) -> Builders:
         chosen = settings.generator
-
-        def coding() -> LayoutCoding:
-            return LayoutCoding(chosen.layouts, data.scheme.palette)
+        coding = partial(LayoutCoding, chosen.layouts, data.scheme.palette)
 
         def generator() -> nn.Module:
             norm = BatchNorm2d if chosen.norm == "batch" else partial(nn.InstanceNorm2d, affine=True)
