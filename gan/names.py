@@ -7,3 +7,6 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Switch = Literal["auto", "on", "off"]
 Measure = Literal["consistency", "landmarks", "attributes", "features", "diversity", "decoupling"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+Scale = Literal["paper", "tiny"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
+EXPERIMENTS = ("scgan",)  # those of gan.experiments.recipes

@@ -244,20 +244,21 @@ def load_newest(run: Path) -> Checkpoint:
 
 def remove_old(run: Path, keep: int, step: int) -> None:
     """Delete all but the `keep` newest checkpoints up to `step`; of later ones this training knows nothing."""
-    for path in [path for path in checkpoint_paths(run) if _step_named(path) <= step][keep:]:
+    for path in [path for path in checkpoint_paths(run) if step_named(path) <= step][keep:]:
         path.unlink(missing_ok=True)
 
 
 def set_aside_later(run: Path, step: int) -> None:
     """Rename the checkpoints after `step`, which a run that goes on from there has passed over."""
     for path in checkpoint_paths(run):
-        if _step_named(path) > step:
+        if step_named(path) > step:
             aside = path.with_name(f"passed-over-{path.name}")
             path.replace(aside)
             log.warning("%s is passed over and kept as %s", path, aside.name)
 
 
-def _step_named(path: Path) -> int:
+def step_named(path: Path) -> int:
+    """Give the step in the name of a checkpoint, 0 for another name."""
     name = _NAME.fullmatch(path.name)
     return int(name[1]) if name else 0
 

@@ -68,7 +68,7 @@ class DryRun:
                 f"device      {self.device}, processes: {self.processes}, precision {self.settings.compute.precision}",
                 f"switches    {self.switches}",
                 f"memory      {self.memory / 1e9:.2f} GB in each process, measured in {self.tried} steps",
-                f"time        {_duration(self.seconds)}, by {self.seconds_per_step:.3g} s for the last of them",
+                f"time        {duration(self.seconds)}, by {self.seconds_per_step:.3g} s for the last of them",
                 f"disk        {self.checkpoint_bytes * kept / 1e9:.2f} GB for {kept} checkpoints",
                 "nothing was written",
             ]
@@ -137,7 +137,8 @@ def _try(compute: Compute, request: Request) -> DryRun:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Say a time in hours, minutes and seconds."""
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
 

@@ -1,0 +1,72 @@
+"""The command `gan reproduce`: a paper's comparison, trained, measured and written up."""
+
+import os
+import shlex
+import signal
+from pathlib import Path
+
+import click
+
+from cli.gan_fit import stop_on_signal
+from cli.gan_measures import bars
+from cli.gan_options import DEVICE, split_names
+from cli.shared import as_json, print_json, say, stop_status
+from gan.names import EXPERIMENTS, SCALES
+
+
+@click.command()
+@click.argument("name", metavar="EXPERIMENT", type=click.Choice(EXPERIMENTS))
+@click.argument("shards", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--budget", required=True, metavar="TIME|IMAGES|paper",
+    help="For each system: 90s, 12m or 20h of training, a number of real images, or the epochs of its paper.",
+)  # fmt: skip
+@click.option("--systems", metavar="NAMES", help="Those to train now, with commas; all by default.")
+@click.option(
+    "--scale", type=click.Choice(SCALES), default="paper", show_default=True,
+    help="Networks of the papers at 128 x 128, or a quarter as wide at 64 x 64 for processors.",
+)  # fmt: skip
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting of all; repeatable.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Of training and of measuring."
+)
+@click.option("--count", default=2000, show_default=True, type=click.IntRange(2), help="Rows of val and test, at most.")
+@click.option(
+    "--judge-steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches a judge learns from."
+)
+@DEVICE
+@click.option("--devices", type=click.IntRange(1, 1024), help="Processes that share each batch; 1 by default.")
+@click.option("--dry-run", is_flag=True, help="Show what each would cost, by a few steps of it; write nothing.")
+@as_json
+def reproduce(
+    name: str, shards: Path, out: Path, budget: str, systems: str | None, scale: str, overrides: tuple[str, ...],
+    seed: int, count: int, judge_steps: int, device: str, devices: int | None, dry_run: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Repeat a paper's comparison on SHARDS and leave runs, table and pages in OUT.
+
+    Every system is trained on the same rows with the same budget, measured by the same judges, and put into one table
+    beside what the paper has printed. Started again it goes on, from wherever it was stopped; several machines share
+    OUT where each is started with other --systems. The report is on what is finished.
+
+    Example: gan reproduce scgan shards comparison --budget 12m --scale tiny
+    """
+    import gan
+    from gan.errors import InputError
+    from gan.experiments.rehearsal import costs_dict, costs_text, rehearse
+
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise InputError("gan reproduce starts processes of its own; start it without torchrun, with --devices N")
+    request = gan.experiments.prepare(
+        name, shards, out, budget=budget, systems=split_names(systems), scale=scale, overrides=overrides, seed=seed,
+        device=device, devices=devices,
+    )  # fmt: skip
+    if dry_run:
+        with bars() as on_progress:
+            costs = rehearse(request, on_progress)
+        if as_json:
+            print_json(costs_dict(costs))
+        else:
+            say(costs_text(costs))
+        return 0
+    return 0

@@ -1,0 +1,47 @@
+"""A paper's comparison as one piece of work: every system trained on an equal budget, measured, put into one report."""
+
+from functools import partial
+
+from gan.computing.spawning import Stop
+from gan.evaluation.work import OnProgress
+from gan.experiments.request import Request, begun, last_step, newest_step, note_request
+from gan.training.fit import StepReport, fit
+
+
+def train_all(request: Request, stop: Stop, on_progress: OnProgress) -> bool:
+    """Train each system up to its budget, from where it stands; False if `stop` ended it before. Raises as `fit`."""
+    note_request(request)
+    return all(_train(request, system, stop, on_progress) for system in request.systems)
+
+
+def _train(request: Request, system: str, stop: Stop, on_progress: OnProgress) -> bool:
+    settings, run, time, limit = (
+        request.settings[system],
+        request.run(system),
+        request.time(system),
+        request.budget.seconds,
+    )
+    known = newest_step(run)
+    time.start(known)
+
+    def spent() -> bool:
+        return limit is not None and time.seconds >= limit
+
+    def note(done: StepReport) -> None:
+        nonlocal known
+        if done.step <= known:  # the newest checkpoint was damaged, and an older one taken
+            time.start(done.step - 1)
+        known = 0
+        if done.step % settings.log.checkpoint_every == 0:
+            time.keep(done.step)
+        part = (done.step, done.last_step) if limit is None else (min(int(time.seconds), int(limit)), int(limit))
+        on_progress(f"training {system}", *part, f"step {done.step}, {done.images:,} images")
+
+    result = fit(
+        request.shards, run, settings, steps=last_step(request, settings), resume=begun(run), device=request.device,
+        devices=request.devices, stop=lambda: spent() or stop(), on_step=note,
+        on_prepare=partial(on_progress, f"preparing {system}"),
+    )  # fmt: skip
+    if result.checkpoint is not None:
+        time.keep(result.step)
+    return spent() or not result.stopped

@@ -1,0 +1,60 @@
+"""How long a run has trained: seconds beside its checkpoints, so that a budget of time outlives a kill."""
+
+import time
+from pathlib import Path
+
+from gan.errors import RunError
+from gan.runs.metrics_line import decode_line, encode_line
+from maskkit.files.atomic import make_folder, write_atomically
+from maskkit.files.regular import read_regular
+
+LARGEST_FILE = 1 << 24  # bytes; a line for each checkpoint
+
+
+class TrainingTime:
+    """The seconds of training of one run, kept for each step that has a checkpoint.
+
+    Steps behind the newest checkpoint are lost in a kill, and their seconds with them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read what is kept, nothing where there is no file. Raises RunError where it is damaged."""
+        self.path = path
+        self._kept = _read(path)
+        self._base = self._since = 0.0
+        self.running = False
+
+    def at(self, step: int) -> float:
+        """Give the seconds behind `step`, or behind the last step kept before it."""
+        return max((seconds for kept, seconds in self._kept.items() if kept <= step), default=0.0)
+
+    def start(self, step: int) -> None:
+        """Let the clock run on from `step`."""
+        self._base, self._since, self.running = self.at(step), time.monotonic(), True
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return self._base + (time.monotonic() - self._since if self.running else 0.0)
+
+    def keep(self, step: int) -> None:
+        """Note that the run has a checkpoint of `step` now; what was noted for later steps is void."""
+        self._kept = {kept: seconds for kept, seconds in self._kept.items() if kept < step} | {step: self.seconds}
+        lines = [
+            encode_line({"step": kept, "seconds": round(seconds, 3)}).encode() for kept, seconds in self._kept.items()
+        ]
+        make_folder(self.path.parent)
+        write_atomically(self.path, lambda file: file.writelines(lines))
+
+
+def _read(path: Path) -> dict[int, float]:
+    try:
+        lines = map(decode_line, read_regular(path, LARGEST_FILE).splitlines())
+        return {int(line["step"]): float(line["seconds"]) for line in lines}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise RunError(
+            f"{path} tells how long a run has trained and cannot be read ({error}); put it back, or delete it and the "
+            "run beside it to train anew"
+        ) from error
