@@ -110,6 +110,8 @@ def compare(
     Example: gan compare scgan pix2pix spade shards -o table.html -o table.tex
     """
     import gan
+
+    compare_runs = gan.compare_runs  # before anything else, so that a missing torch is a sentence
     from gan.experiments.compare import check_outputs
 
     kept = outputs[0].parent / "judges" if judges is None else judges
@@ -118,7 +120,7 @@ def compare(
         for output in outputs:
             stack.enter_context(owned(output))
         with _bars() as on_progress:
-            comparison = gan.compare_runs(
+            comparison = compare_runs(
                 runs, shards, names=names, only=_parts(only), count=count, seed=seed, judges=kept,
                 judge_steps=judge_steps, device=device, on_progress=on_progress,
             )  # fmt: skip

@@ -19,6 +19,7 @@ from gan.names import MEASURES
 from gan.pictures.several_runs import distinct_names, load_alike
 from gan.runs.loading import LoadedGenerator
 from maskkit.files.atomic import make_folder, write_atomically
+from maskkit.files.outputs import refuse_existing
 from maskkit.files.plain_text import LONGEST, plain
 
 
@@ -65,6 +66,7 @@ class Comparison:
         """Write it as the name's ending says: .txt, .json, .tex or .html. Raises InputError, maskkit's OutputError."""
         path = Path(path)
         content = FORMS[_form(path)](self).encode()
+        refuse_existing(path, overwrite)
         make_folder(path.parent)
         write_atomically(path, lambda file: file.write(content), overwrite=overwrite)
 

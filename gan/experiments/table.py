@@ -11,7 +11,7 @@ from maskkit.files.plain_text import LONGEST, plain
 
 DASH = "--"
 ARROWS = {"higher": "\u2191", "lower": "\u2193"}
-_SAME = {"size": "image sizes", "rows": "rows", "measured": "numbers of rows", "seed": "seeds"}
+_SAME = {"size": "image sizes", "measured": "numbers of rows", "seed": "seeds"}
 
 
 class Cell(NamedTuple):
@@ -146,9 +146,10 @@ def check_comparable(reports: Mapping[str, Report]) -> None:
     """Raise InputError where reports are of other rows, seeds or judges; a run's own segmentor is no such judge."""
     seen: dict[str, tuple[str, Any]] = {}
     for name, report in reports.items():
-        judges = report.about.get("judges", {})
-        told = {words: report.about.get(key) for key, words in _SAME.items()}
-        told |= {f"{judge}s": one["sha256"] for judge, one in judges.items() if not judge.startswith("own")}
+        about = report.about
+        told = {words: about[key] for key, words in _SAME.items()}
+        told |= {f"{split} rows": one["sha256"] for split, one in about["rows"].items()}
+        told |= {f"{judge}s": one["sha256"] for judge, one in about["judges"].items() if not judge.startswith("own")}
         for what, value in told.items():
             first, known = seen.setdefault(what, (name, value))
             if value != known:
@@ -184,8 +185,6 @@ def _bound(reports: Mapping[str, Report], column: Column, bound: str | float | N
 
 def _flattered(name: str, report: Report) -> str | None:
     """Say where a run knows the measured rows, or may."""
-    if "seen_in_training" not in report.about:
-        return None
     seen, measured = report.about["seen_in_training"], report.about["measured"]
     if seen is None:
         return f"whether {name} has learned from some of the measured rows cannot be told"

@@ -109,11 +109,7 @@ def render(
     stand one above the other. Each takes of z and attributes what it takes. `on_frame` is told how many frames are
     done. Raises InputError where runs make pictures of other kinds, and other GanErrors or maskkit's errors.
     """
-    if frames < 2 or fps < 1 or scale < 1 or rows < 1:
-        raise InputError(
-            f"a sequence needs at least 2 frames, 1 frame a second, a scale of 1 and 1 row, "
-            f"not {frames}, {fps}, {scale} and {rows}"
-        )
+    _check_numbers(frames, fps, scale, rows)
     if rows > 1 and seed_to is None and attributes_to is None:
         raise InputError(f"{rows} rows would all be the same; give a second seed or other attributes for the last one")
     runs = [runs] if isinstance(runs, str | Path) else [*runs]
@@ -148,6 +144,14 @@ def render(
         return
     film = (_frame(column, layouts[i : i + 1], words, scale) for i, column in enumerate(columns))
     maskkit.write_frames(target, film, fps, overwrite=overwrite, note=synthetic_note(titles(generators)))
+
+
+def _check_numbers(frames: int, fps: int, scale: int, rows: int) -> None:
+    if frames < 2 or fps < 1 or scale < 1 or rows < 1:
+        raise InputError(
+            f"a sequence needs at least 2 frames, 1 frame a second, a scale of 1 and 1 row, "
+            f"not {frames}, {fps}, {scale} and {rows}"
+        )
 
 
 def check_movable(generator: LoadedGenerator) -> None:
