@@ -8,7 +8,7 @@ import click
 from cli.gan_export import export, import_release
 from cli.gan_figures import figure
 from cli.gan_fit import fit
-from cli.gan_measures import evaluate
+from cli.gan_measures import compare, evaluate
 from cli.gan_pictures import render, sample
 from cli.gan_systems import systems
 from cli.shared import run
@@ -27,6 +27,7 @@ group.add_command(export)
 group.add_command(import_release)
 group.add_command(figure)
 group.add_command(evaluate)
+group.add_command(compare)
 
 
 def main() -> NoReturn:

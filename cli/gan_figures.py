@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.gan_options import DEVICE, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
+from cli.gan_options import DEVICE, NAMES, OUTPUT, OVERWRITE, RUN, RUNS, SCALE, SEED, split_names
 from cli.shared import as_json, print_json, say
 
 if TYPE_CHECKING:
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from gan.pictures.latents import LatentPath
     from gan.pictures.tiles import Picture
 
-RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 SHARDS = click.option(
     "--shards", type=click.Path(path_type=Path), help="Where the run's shards are now, if they moved."
 )
 LAYOUTS = click.option("--layout", "layouts", multiple=True, help="A photo, point file or shard row; repeatable.")
 START = click.option("--from", "start", required=True, metavar="A", help="A photo, point file or shard row (x.h5#12).")
 END = click.option("--to", "end", required=True, metavar="B", help="The same, for the last column.")
-NAMES = click.option("--name", "names", multiple=True, help="Of each run in turn; by default its folder's.")
 LABELS = click.option(
     "--attributes", "labels", multiple=True, help="A row with these attributes, with commas; repeatable."
 )

@@ -1,4 +1,4 @@
-"""The command `gan evaluate`: the measures of a run."""
+"""The commands `gan evaluate` and `gan compare`: the measures of one run, and of several in one table."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.gan_options import DEVICE, OVERWRITE, RUN, SEED, split_names
+from cli.gan_options import DEVICE, NAMES, OVERWRITE, RUN, RUNS, SEED, split_names
 from cli.shared import Advance, as_json, print_json, progress, say
 from gan.names import MEASURES
 from maskkit.files.outputs import owned
@@ -20,17 +20,22 @@ if TYPE_CHECKING:
     from gan.evaluation.work import OnProgress
 
 PLAIN_WIDTH = 140  # of the table where standard output is no terminal
+COUNT = click.option(
+    "--count", default=2000, show_default=True, type=click.IntRange(2), help="Rows of val and test, at most."
+)
+ONLY = click.option("--only", help=f"Parts to do, with commas: {', '.join(MEASURES)}; by default all.")
+JUDGE_STEPS = click.option(
+    "--judge-steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches a judge learns from."
+)
 
 
 @click.command()
 @RUN
 @click.argument("shards", type=click.Path(path_type=Path))
-@click.option("--count", default=2000, show_default=True, type=click.IntRange(2), help="Rows of val and test, at most.")
-@click.option("--only", help=f"Parts to do, with commas: {', '.join(MEASURES)}; by default all.")
+@COUNT
+@ONLY
 @click.option("--judges", type=click.Path(path_type=Path), help="Folder of trained judges; by default RUN/judges.")
-@click.option(
-    "--judge-steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches a judge learns from."
-)
+@JUDGE_STEPS
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="JSON file to write as well.")
 @click.option("--latex", is_flag=True, help="Print a row of a LaTeX table instead.")
 @SEED
@@ -53,14 +58,13 @@ def evaluate(
 
     if latex and as_json:
         raise click.UsageError("--latex and --json both say what to print; take one")
-    parts = MEASURES if only is None else split_names(only) or ()
     with ExitStack() as stack:
         if output is not None:
             check_report(output, overwrite, run_folder, [shards, *([judges] if judges else [])])
             stack.enter_context(owned(output))
         with _bars() as on_progress:
             report = gan.evaluate_run(
-                run_folder, shards, only=parts, count=count, seed=seed, judges=judges, judge_steps=judge_steps,
+                run_folder, shards, only=_parts(only), count=count, seed=seed, judges=judges, judge_steps=judge_steps,
                 device=device, on_progress=on_progress,
             )  # fmt: skip
         if as_json:
@@ -73,6 +77,63 @@ def evaluate(
         say(seconds, err=True)
         if output is not None:
             report.write(output, overwrite)  # last, so that nothing is lost where it cannot be written
+
+
+@click.command()
+@RUNS
+@click.argument("shards", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", "outputs", multiple=True, required=True, type=click.Path(path_type=Path),
+    help="File to write: .txt, .json, .tex or .html; repeatable.",
+)  # fmt: skip
+@NAMES
+@COUNT
+@ONLY
+@click.option(
+    "--judges", type=click.Path(path_type=Path),
+    help="Folder of trained judges; by default the folder judges beside the first output.",
+)  # fmt: skip
+@JUDGE_STEPS
+@SEED
+@DEVICE
+@OVERWRITE
+@as_json
+def compare(
+    runs: tuple[Path, ...], shards: Path, outputs: tuple[Path, ...], names: tuple[str, ...], count: int,
+    only: str | None, judges: Path | None, judge_steps: int, seed: int, device: str, overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure several RUNs on the same val and test rows of SHARDS by the same judges, and write one table.
+
+    The .html is one page with pictures of some faces by each run. What a run cannot be measured by is a dash with its
+    reason; floor and ceiling are what chance gets and what real photos would.
+
+    Example: gan compare scgan pix2pix spade shards -o table.html -o table.tex
+    """
+    import gan
+
+    compare_runs = gan.compare_runs  # before anything else, so that a missing torch is a sentence
+    from gan.experiments.compare import check_outputs
+
+    kept = outputs[0].parent / "judges" if judges is None else judges
+    check_outputs(outputs, overwrite, runs, [shards, kept])
+    with ExitStack() as stack:
+        for output in outputs:
+            stack.enter_context(owned(output))
+        with _bars() as on_progress:
+            comparison = compare_runs(
+                runs, shards, names=names, only=_parts(only), count=count, seed=seed, judges=kept,
+                judge_steps=judge_steps, device=device, on_progress=on_progress,
+            )  # fmt: skip
+        if as_json:
+            print_json(comparison.to_dict())
+        else:
+            say(comparison.to_text().removesuffix("\n"))
+        for output in outputs:
+            comparison.write(output, overwrite)
+
+
+def _parts(only: str | None) -> tuple[str, ...]:
+    return MEASURES if only is None else split_names(only) or ()
 
 
 @contextmanager

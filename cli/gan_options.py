@@ -12,6 +12,8 @@ SEED = click.option(
 SCALE = click.option("--scale", default=1, show_default=True, type=click.IntRange(1, 32), help="Repeat pixels.")
 OUTPUT = click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 RUN = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+NAMES = click.option("--name", "names", multiple=True, help="Of each run in turn; by default its folder's.")
 
 
 def split_names(text: str | None) -> tuple[str, ...] | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.gan_options import DEVICE, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
+from cli.gan_options import DEVICE, NAMES, OUTPUT, OVERWRITE, RUN, RUNS, SCALE, SEED, split_names
 from cli.shared import as_json, print_json, progress, say
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def sample(
 
 
 @click.command()
-@RUN
+@RUNS
 @OUTPUT
+@NAMES
 @click.option("--from", "start", required=True, metavar="A", help="A photo, point file or shard row (x.h5#12).")
 @click.option("--to", "end", required=True, metavar="B", help="The same, for the last frame.")
 @click.option("--frames", default=24, show_default=True, type=click.IntRange(2, 10_000), help="Both ends included.")
@@ -91,8 +92,9 @@ def sample(
 @OVERWRITE
 @as_json
 def render(
-    run_folder: Path,
+    runs: tuple[Path, ...],
     output: Path,
+    names: tuple[str, ...],
     start: str,
     end: str,
     frames: int,
@@ -112,16 +114,17 @@ def render(
     """Write the way from face A to face B as .mp4, .gif or a folder of PNGs, or all frames in one .png.
 
     Landmarks move; latent and attributes stay, or go to those of --seed-to and --attributes-to: from frame to frame,
-    or with --rows from row to row. RUN is a run's folder or a checkpoint file.
+    or with --rows from row to row. RUN is a run's folder or a checkpoint file; several play the same landmarks side by
+    side, each under its name.
 
     Example: gan render run --from closed.jpg --to open.jpg -o smile.mp4 --masks --scale 4
     """
     import gan
 
-    render_run = gan.render  # before anything else, so that a missing torch is a sentence
+    render_runs = gan.render  # before anything else, so that a missing torch is a sentence
     with progress("render", frames) as advance:
-        render_run(
-            run_folder, start, end, output, frames=frames, fps=fps, seed=seed, seed_to=seed_to, path=path,
+        render_runs(
+            runs, start, end, output, names=names, frames=frames, fps=fps, seed=seed, seed_to=seed_to, path=path,
             attributes=split_names(attributes) or (), attributes_to=split_names(attributes_to), rows=rows, masks=masks,
             scale=scale, device=device, overwrite=overwrite, on_frame=advance,
         )  # fmt: skip

@@ -5,26 +5,44 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from gan.runs.run_folder import check_beside
 from maskkit.files.atomic import make_folder, write_atomically
 from maskkit.files.outputs import refuse_existing
 
-# One row of a LaTeX table: what stands over a column, the figure in it, and its decimals.
+
+class Column(NamedTuple):
+    """One column of a table: what stands over it, the figure in it and its decimals, and which way is better.
+
+    `floor` and `ceiling` are what chance and what real photos would get: a figure's key, a number that the measure
+    has by its definition, or None where there is none.
+    """
+
+    title: str
+    key: str
+    decimals: int
+    better: Literal["higher", "lower"]
+    floor: str | float | None = None
+    ceiling: str | float | None = None
+
+
+_SEEN, _ASKED = "consistency/independent/", "attributes/accuracy_"
 COLUMNS = (
-    ("mIoU", "consistency/independent/mean_iou_generated", 3),
-    ("pAcc", "consistency/independent/value", 4),
-    ("share of the way", "consistency/independent/share", 3),
-    ("landmark error", "landmarks/error_generated", 4),
-    ("mouth r", "landmarks/mouth_r", 3),
-    ("attributes", "attributes/accuracy_generated", 3),
-    ("edited", "attributes/edited", 3),
-    ("FID", "features/fid_generated", 2),
-    ("classifier Frechet distance", "features/classifier_frechet_generated", 2),
-    ("MS-SSIM over z", "diversity/ms_ssim_z", 3),
-    ("background ratio", "decoupling/background_ratio", 3),
-)
+    Column("mIoU", f"{_SEEN}mean_iou_generated", 3, "higher", None, f"{_SEEN}mean_iou_real"),
+    Column("pAcc", f"{_SEEN}value", 4, "higher", f"{_SEEN}floor", f"{_SEEN}ceiling"),
+    Column("share of the way", f"{_SEEN}share", 3, "higher", 0.0, 1.0),
+    Column("landmark error", "landmarks/error_generated", 4, "lower", "landmarks/error_other_face",
+           "landmarks/error_real"),
+    Column("mouth r", "landmarks/mouth_r", 3, "higher", "landmarks/mouth_r_still_over_frames", 1.0),
+    Column("attributes", f"{_ASKED}generated", 3, "higher", f"{_ASKED}guessed", f"{_ASKED}real"),
+    Column("edited", "attributes/edited", 3, "higher"),
+    Column("FID", "features/fid_generated", 2, "lower", None, "features/fid_real"),
+    Column("classifier Frechet distance", "features/classifier_frechet_generated", 2, "lower", None,
+           "features/classifier_frechet_real"),
+    Column("MS-SSIM over z", "diversity/ms_ssim_z", 3, "lower", 1.0),
+    Column("background ratio", "decoupling/background_ratio", 3, "lower"),
+)  # fmt: skip
 _LATEX = str.maketrans(
     {letter: f"\\{letter}" for letter in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -65,6 +83,15 @@ class Report:
         """Say why a part, or some figures of it, are not there."""
         self.left_out[key] = reason
 
+    def why_missing(self, key: str) -> str:
+        """Say why there is no such figure: what is said of it, or else all that is said of its part."""
+        if key in self.figures:
+            return "it has no value here"
+        part = key.split("/")[0]
+        said = {name: reason for name, reason in self.left_out.items() if name.split("/")[0] == part}
+        of_it = [reason for name, reason in said.items() if any(map(key.startswith, _named(name)))]
+        return "; ".join(dict.fromkeys(of_it or said.values())) or "it was not measured"
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain types; a figure that has no value, such as a share of no way, is None."""
         figures = {
@@ -86,9 +113,9 @@ class Report:
 
     def to_latex(self, name: str) -> str:
         """Give one row of a table, its columns named in a comment above it; what was left out is a dash."""
-        cells = [_cell(self.figures.get(key), decimals) for _, key, decimals in COLUMNS]
-        header = " & ".join(["name", *(title for title, _, _ in COLUMNS)])
-        return f"% {header}\n{' & '.join([_escaped(name), *cells])} \\\\"
+        cells = [_cell(self.figures.get(column.key), column.decimals) for column in COLUMNS]
+        header = " & ".join(["name", *(column.title for column in COLUMNS)])
+        return f"% {header}\n{' & '.join([escape_latex(name), *cells])} \\\\"
 
 
 def check_report(path: Path, overwrite: bool, run: Path, inputs: Iterable[Path]) -> None:
@@ -105,5 +132,12 @@ def _cell(figure: Figure | None, decimals: int) -> str:
     return "--" if figure is None or not math.isfinite(figure.value) else f"{figure.value:.{decimals}f}"
 
 
-def _escaped(text: str) -> str:
+def _named(left_out: str) -> list[str]:
+    """Give the beginnings of keys that a reason is about: "features/fid, kid" are features/fid and features/kid."""
+    part, _, names = left_out.partition("/")
+    return [f"{part}/{name}" for name in names.split(", ")] if names else [part]
+
+
+def escape_latex(text: str) -> str:
+    """Write a text so that LaTeX prints it as it is."""
     return text.translate(_LATEX)

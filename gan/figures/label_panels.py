@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 
 from gan.errors import InputError, explained
-from gan.figures.sheets import draw_sheet
-from gan.pictures.labels import label_panel
+from gan.pictures.labels import Label, label_panel
 from gan.pictures.sampling import ChosenRows, choose_rows
+from gan.pictures.sheets import draw_sheet
 from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
 from maskkit.morphs.placed_faces import spec_file
@@ -35,7 +35,8 @@ def panels(
 
     `shards`, `layouts` and `rows` choose layouts as for `gan.sample`; a generator that takes none has `rows` latents
     instead. One z holds along each "row" or down each "column"; if its background holds as well, z is decoupled from
-    what varies there. Raises GanError or maskkit's errors.
+    what varies there. A generator of layouts that takes no label has one picture for each. Raises GanError or maskkit's
+    errors.
     """
     if min(rows, scale) < 1:
         raise InputError(f"rows and scale must be at least 1, not {rows} and {scale}")
@@ -43,8 +44,9 @@ def panels(
     inputs = [*([shards] if shards else []), *map(spec_file, layouts)]
     check_still(path, overwrite, "figures", runs=[run], inputs=inputs)
     generator = load_generator(run, device)
-    generator.need("c", what="there are no labels to go through")
-    labels = label_panel(generator)
+    if "s" not in generator.takes:
+        generator.need("c", what="there are no labels to go through")
+    labels = label_panel(generator) if "c" in generator.takes else [Label((generator.title,), torch.zeros(0))]
     c = torch.stack([label.c for label in labels])
     if "s" in generator.takes:
         chosen = choose_rows(generator, layouts, shards, rows)

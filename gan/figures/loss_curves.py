@@ -13,8 +13,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from gan.errors import InputError, explained
 from gan.figures.loss_history import LossHistory, Values, loss_shares, read_losses, smoothed
-from gan.figures.run_names import run_names
 from gan.figures.sample_progress import Thumbnail, read_progress
+from gan.pictures.several_runs import distinct_names
 from gan.pictures.tiles import Picture, check_still, write_still
 from gan.runs.presets import load_settings
 from gan.systems import system_class
@@ -62,9 +62,7 @@ def losses(
     average over it; for each run pies of the weighted components' shares over its last epoch, and up to nine pictures
     of one layout and z from its sample grids. Raises InputError, RunError or maskkit's errors.
     """
-    path, titles = Path(out), run_names(runs, names)
-    if len(set(titles)) < len(titles):
-        raise InputError(f"two runs have the name {max(titles, key=titles.count)}; give each a name of its own")
+    path, titles = Path(out), distinct_names(runs, names)
     if not 1 <= scale <= 8:
         raise InputError(f"a figure of losses has a scale from 1 to 8, not {scale}")
     check_still(path, overwrite, "figures", runs=runs)

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 
 from gan.errors import InputError, explained
-from gan.figures.sheets import Words, draw_sheet
 from gan.pictures.labels import chosen_attributes, labels_of
 from gan.pictures.latents import LatentPath
 from gan.pictures.rendering import Grid, check_movable, latents_between, layouts_between
+from gan.pictures.sheets import Words, draw_sheet
 from gan.pictures.tiles import Picture, check_extent, check_still, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
 from maskkit.morphs.placed_faces import spec_file
@@ -70,23 +70,28 @@ def turn(
     """Write and give a grid of latents x pose: rows go from one z to another, columns from face `left` to `right`.
 
     The first z is drawn from `seed` and the last from `seed_to`, by default the next seed; `path` is the way between.
-    c holds: the named `attributes`, by default the first label of `label_panel`. The first row shows the
-    layouts. Raises GanError or maskkit's errors.
+    A generator that takes no z has one row. c holds: the named `attributes`, by default the first label of
+    `label_panel`. The first row shows the layouts. Raises GanError or maskkit's errors.
     """
     target = Path(out)
     _check(rows, columns, scale)
     check_still(target, overwrite, "figures", runs=[run], inputs=map(spec_file, (left, right)))
     generator = load_generator(run, device)
     check_movable(generator)
-    generator.need("z", what="there is no way between two of them")
+    if seed_to is not None:
+        generator.need("z", what="there is no way between two of them")
+    rows = rows if "z" in generator.takes else 1
     z = latents_between(generator, seed, seed + 1 if seed_to is None else seed_to, rows, path)
     c = None
     if "c" in generator.takes:
         asked = labels_of(generator, (), 1)[0].c if attributes is None else chosen_attributes(generator, attributes)
         c = asked.expand(rows, -1)
+    elif attributes:
+        generator.need("c", what="none can be asked for")
     grid = Grid.of_rows(rows, z, c, layouts_between(generator, left, right, columns))
     shares = torch.linspace(0, 1, rows).tolist()
-    picture = _draw(generator, grid, [(f"z {share:.2f}",) for share in shares], target, scale)
+    words: list[Words] = [(f"z {share:.2f}",) for share in shares] if z is not None else [(generator.title,)]
+    picture = _draw(generator, grid, words, target, scale)
     write_still(target, picture, overwrite, generator.title)
     return picture
 

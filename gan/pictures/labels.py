@@ -60,12 +60,13 @@ def label_panel(generator: LoadedGenerator) -> list[Label]:
 def labels_of(generator: LoadedGenerator, asked: Sequence[Sequence[str]], count: int) -> list[Label]:
     """Give a label for each list of names asked for; if none are, `count` spread evenly over the panel's.
 
-    A generator that takes no attributes has `count` empty labels. Raises InputError where some are asked for.
+    A generator that takes no attributes has `count` empty labels, or one where it takes no z either, for all pictures
+    would be the same. Raises InputError where some are asked for.
     """
     if "c" not in generator.takes:
         if asked:
             generator.need("c", what="none can be asked for")
-        return [Label((f"{i + 1}",), torch.zeros(0)) for i in range(count)]
+        return [Label((f"{i + 1}",), torch.zeros(0)) for i in range(count if "z" in generator.takes else 1)]
     if asked:
         return [Label(tuple(names) or ("no attribute",), chosen_attributes(generator, names)) for names in asked]
     panel = label_panel(generator)

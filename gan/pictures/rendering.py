@@ -1,7 +1,8 @@
 """Sequences between two faces: landmarks interpolated and each layout drawn anew; z and c held, or moving too."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,8 @@ from gan.errors import InputError, explained
 from gan.pictures.labels import chosen_attributes
 from gan.pictures.latents import LatentPath, interpolate, interpolate_latents
 from gan.pictures.sampling import layouts_of_points
+from gan.pictures.several_runs import headings, load_alike, need_any, run_names, titles
+from gan.pictures.sheets import Words, draw_sheet
 from gan.pictures.tiles import (
     IMAGES_AT_ONCE,
     Picture,
@@ -23,12 +26,13 @@ from gan.pictures.tiles import (
     synthetic_note,
     write_still,
 )
-from gan.runs.loading import LoadedGenerator, load_generator
+from gan.runs.loading import LoadedGenerator
 from gan.runs.run_folder import check_beside
 from maskkit.morphs.films import check_output
 from maskkit.morphs.placed_faces import spec_file
 
 OnFrame = Callable[[int], None]
+Column = tuple[list[Picture], ...]  # of a frame: the rows of each run
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class Grid:
     z: Tensor | None
     c: Tensor | None
     s_idx: Tensor
+
+    @classmethod
+    def of_ways(cls, rows: int, z: Tensor | None, c: Tensor | None, s_idx: Tensor) -> Self:
+        """Let `z` and `c` go from column to column (F, n) where there is one row, else from row to row (R, n)."""
+        if rows > 1:
+            return cls.of_rows(rows, z, c, s_idx)
+        return cls(1, None if z is None else z[None], None if c is None else c[None], s_idx)
 
     @classmethod
     def of_rows(cls, rows: int, z: Tensor | None, c: Tensor | None, s_idx: Tensor) -> Self:
@@ -65,11 +76,12 @@ class Grid:
 
 @explained("rendering", "take fewer frames or a smaller scale")
 def render(
-    run: str | Path,
+    runs: str | Path | Sequence[str | Path],
     a: str,
     b: str,
     out: str | Path,
     *,
+    names: Sequence[str] = (),
     frames: int = 24,
     fps: int = 12,
     seed: int = 0,
@@ -91,43 +103,55 @@ def render(
     along `path` and to `attributes_to` through real values: with one row from frame to frame together with the
     landmarks (SCGAN release), with more `rows` from row to row while the landmarks move along them (Figure 6). A film
     of several rows plays them one above the other; a still shows rows x frames. With `masks` a frame of one row has
-    its layout at the left, other frames and stills above; `scale` repeats pixels. `on_frame` is told how many are
-    done. Raises GanError or maskkit's errors.
+    its layout at the left, other frames and stills above; `scale` repeats pixels.
+
+    Several `runs` play side by side under `names`, by default their folders', the layout left of them; in a still they
+    stand one above the other. Each takes of z and attributes what it takes. `on_frame` is told how many frames are
+    done. Raises InputError where runs make pictures of other kinds, and other GanErrors or maskkit's errors.
     """
+    _check_numbers(frames, fps, scale, rows)
+    if rows > 1 and seed_to is None and attributes_to is None:
+        raise InputError(f"{rows} rows would all be the same; give a second seed or other attributes for the last one")
+    runs = [runs] if isinstance(runs, str | Path) else [*runs]
+    called = run_names(runs, names)
+    target, faces = Path(out), [spec_file(a), spec_file(b)]
+    still = target.suffix.lower() == ".png"
+    if still:
+        check_still(target, overwrite, runs=runs, inputs=faces)
+    else:
+        check_beside(target, runs)
+        check_output(target, fps, overwrite, [*runs, *faces])
+    generators = load_alike(runs, device)
+    for generator in generators:
+        check_movable(generator)
+    if seed_to is not None:
+        need_any(generators, "z", what="there is no second one to go to (--seed-to)")
+    if attributes or attributes_to:
+        need_any(generators, "c", what="none can be asked for")
+    lines = (len(runs) if still else 1) * rows + masks
+    check_extent(target, lines, frames if still else len(runs) + masks, generators[0].size * scale)
+    s_idx = layouts_between(generators[0], a, b, frames)
+    made = []
+    for generator in generators:
+        z = latents_between(generator, seed, seed_to, frames if rows == 1 else rows, path)
+        c = _attributes_between(generator, attributes, attributes_to, frames if rows == 1 else rows)
+        made.append(Grid.of_ways(rows, z, c, s_idx).pictures(generator))
+    columns = _told(zip(*made, strict=True), on_frame)
+    layouts = layout_pictures(s_idx, generators[0].scheme) if masks else []
+    words = headings(called, generators) if len(runs) > 1 else []
+    if still:
+        write_still(target, _still(columns, layouts, words, scale), overwrite, titles(generators))
+        return
+    film = (_frame(column, layouts[i : i + 1], words, scale) for i, column in enumerate(columns))
+    maskkit.write_frames(target, film, fps, overwrite=overwrite, note=synthetic_note(titles(generators)))
+
+
+def _check_numbers(frames: int, fps: int, scale: int, rows: int) -> None:
     if frames < 2 or fps < 1 or scale < 1 or rows < 1:
         raise InputError(
             f"a sequence needs at least 2 frames, 1 frame a second, a scale of 1 and 1 row, "
             f"not {frames}, {fps}, {scale} and {rows}"
         )
-    if rows > 1 and seed_to is None and attributes_to is None:
-        raise InputError(f"{rows} rows would all be the same; give a second seed or other attributes for the last one")
-    target, faces = Path(out), [spec_file(a), spec_file(b)]
-    still = target.suffix.lower() == ".png"
-    if still:
-        check_still(target, overwrite, runs=[run], inputs=faces)
-    else:
-        check_beside(target, [run])
-        check_output(target, fps, overwrite, [run, *faces])
-    generator = load_generator(run, device)
-    check_movable(generator)
-    if seed_to is not None:
-        generator.need("z", what="there is no second one to go to (--seed-to)")
-    check_extent(target, rows + masks, frames if still else 1 + masks, generator.size * scale)
-    s_idx = layouts_between(generator, a, b, frames)
-    z = latents_between(generator, seed, seed_to, frames if rows == 1 else rows, path)
-    c = _attributes_between(generator, attributes, attributes_to, frames if rows == 1 else rows)
-    if rows == 1:
-        grid = Grid(1, None if z is None else z[None], None if c is None else c[None], s_idx)
-    else:
-        grid = Grid.of_rows(rows, z, c, s_idx)
-    columns = _told(_with_layouts(generator, grid) if masks else grid.pictures(generator), on_frame)
-    if still:
-        lines = list(zip(*columns, strict=True))
-        write_still(target, maskkit.enlarge(maskkit.stack_grid(lines), scale), overwrite, generator.title)
-        return
-    beside = np.hstack if rows == 1 else _above_each_other
-    film = (maskkit.enlarge(beside(column), scale) for column in columns)
-    maskkit.write_frames(target, film, fps, overwrite=overwrite, note=synthetic_note(generator.title))
 
 
 def check_movable(generator: LoadedGenerator) -> None:
@@ -163,24 +187,32 @@ def _attributes_between(
 ) -> Tensor | None:
     """Give attributes (steps, n_c) through real values; None for a generator that takes none."""
     if "c" not in generator.takes:
-        if names or names_to:
-            generator.need("c", what="none can be asked for")
         return None
     start = chosen_attributes(generator, names)
     return interpolate(start, start if names_to is None else chosen_attributes(generator, names_to), steps)
 
 
-def _with_layouts(generator: LoadedGenerator, grid: Grid) -> Iterator[list[Picture]]:
-    layouts = layout_pictures(grid.s_idx, generator.scheme)
-    for layout, made in zip(layouts, grid.pictures(generator), strict=True):
-        yield [layout, *made]
+def _still(columns: Iterable[Column], layouts: Sequence[Picture], words: Sequence[Words], scale: int) -> Picture:
+    """Put all frames side by side: the layouts, then the rows of each run, beginning with its words."""
+    by_run = zip(*columns, strict=True)
+    lines = [line for frames in by_run for line in zip(*frames, strict=True)]
+    rows = len(lines) // max(1, len(words))
+    labels = [[("layout",)] * bool(layouts), *([one, *[()] * (rows - 1)] for one in words)] if words else []
+    return draw_sheet([*([layouts] if layouts else []), *lines], labels=[*chain(*labels)], scale=scale)
 
 
-def _above_each_other(column: Sequence[Picture]) -> Picture:
-    return maskkit.stack_grid([[picture] for picture in column])
+def _frame(column: Column, layout: Sequence[Picture], words: Sequence[Words], scale: int) -> Picture:
+    """Put one frame of all runs together, `layout` one picture or none; without words it is a frame of one run."""
+    if words:
+        lines = [[*layout, *line] for line in zip(*column, strict=True)]
+        return draw_sheet(lines, heads=[*[("layout",)] * len(layout), *words], scale=scale)
+    (rows,) = column
+    pictures = [*layout, *rows]
+    beside = np.hstack(pictures) if len(rows) == 1 else maskkit.stack_grid([[picture] for picture in pictures])
+    return maskkit.enlarge(beside, scale)
 
 
-def _told(columns: Iterator[list[Picture]], on_frame: OnFrame) -> Iterator[list[Picture]]:
+def _told(columns: Iterable[Column], on_frame: OnFrame) -> Iterator[Column]:
     for done, column in enumerate(columns, 1):
         yield column
         on_frame(done)

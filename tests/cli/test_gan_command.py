@@ -99,6 +99,9 @@ def test_sample_and_render(call: Call, small_run: Path, tmp_path: Path) -> None:
     ends = ("--from", tmp_path / "a.pts", "--to", tmp_path / "b.pts")
     status, out, _ = call("render", small_run, *ends, "-o", tmp_path / "out.mp4", "--frames", "4", "--json")
     assert status == 0 and json.loads(out)["frames"] == 4 and (tmp_path / "out.mp4").stat().st_size > 500
+    both = (small_run, small_run, "--name", "one", "--name", "two")
+    status, out, _ = call("render", *both, *ends, "-o", tmp_path / "both.gif", "--frames", "2", "--json")
+    assert status == 0 and json.loads(out)["frames"] == 2 and (tmp_path / "both.gif").exists()
 
 
 def test_hostile_input_ends_in_a_sentence(call: Call, small_run: Path, drawn_shards: Path, tmp_path: Path) -> None:

@@ -108,6 +108,10 @@ RECIPES: dict[str, list[Recipe]] = {
         Recipe(f"run shards -o {GAN} --only decoupling --count 2 --judge-steps 1 --judges judges", "r.json",
                ("run", "shards")),
     ],
+    "gan compare": [
+        Recipe(f"run run shards -o {GAN} --name one --name two --only decoupling --count 2 --judge-steps 1 "
+               "--judges judges", "t.html", ("run", "shards")),
+    ],
 }  # fmt: skip
 
 

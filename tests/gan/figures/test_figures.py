@@ -315,6 +315,6 @@ def test_a_scheme_without_polygons_has_no_layouts_from_points(
     monkeypatch.setattr("gan.figures.sequence_grids.load_generator", load)
     with pytest.raises(InputError, match="scheme deepfashion has no polygons"):
         figures.smile(small_run, *faces, tmp_path / "smile.png", device="cpu")
-    monkeypatch.setattr("gan.pictures.rendering.load_generator", load)
+    monkeypatch.setattr("gan.pictures.several_runs.load_generator", load)
     with pytest.raises(InputError, match="scheme deepfashion has no polygons"):
         gan.render(small_run, *faces, tmp_path / "out.gif", device="cpu")

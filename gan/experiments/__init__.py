@@ -1,0 +1,1 @@
+"""Several runs beside each other: one table over them, with pictures."""
