@@ -10,6 +10,7 @@ from cli.gan_figures import figure
 from cli.gan_fit import fit
 from cli.gan_measures import compare, evaluate
 from cli.gan_pictures import render, sample
+from cli.gan_reproduce import reproduce
 from cli.gan_systems import systems
 from cli.shared import run
 
@@ -28,6 +29,7 @@ group.add_command(import_release)
 group.add_command(figure)
 group.add_command(evaluate)
 group.add_command(compare)
+group.add_command(reproduce)
 
 
 def main() -> NoReturn:

@@ -62,7 +62,7 @@ def evaluate(
         if output is not None:
             check_report(output, overwrite, run_folder, [shards, *([judges] if judges else [])])
             stack.enter_context(owned(output))
-        with _bars() as on_progress:
+        with bars() as on_progress:
             report = gan.evaluate_run(
                 run_folder, shards, only=_parts(only), count=count, seed=seed, judges=judges, judge_steps=judge_steps,
                 device=device, on_progress=on_progress,
@@ -119,7 +119,7 @@ def compare(
     with ExitStack() as stack:
         for output in outputs:
             stack.enter_context(owned(output))
-        with _bars() as on_progress:
+        with bars() as on_progress:
             comparison = compare_runs(
                 runs, shards, names=names, only=_parts(only), count=count, seed=seed, judges=kept,
                 judge_steps=judge_steps, device=device, on_progress=on_progress,
@@ -137,7 +137,7 @@ def _parts(only: str | None) -> tuple[str, ...]:
 
 
 @contextmanager
-def _bars() -> Iterator["OnProgress"]:
+def bars() -> Iterator["OnProgress"]:
     """Give a callback that shows a bar for each title in turn."""
     with ExitStack() as stack:
         shown: list[tuple[str, Advance]] = []

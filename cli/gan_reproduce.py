@@ -1,8 +1,6 @@
 """The command `gan reproduce`: a paper's comparison, trained, measured and written up."""
 
 import os
-import shlex
-import signal
 from pathlib import Path
 
 import click
@@ -11,7 +9,7 @@ from cli.gan_fit import stop_on_signal
 from cli.gan_measures import bars
 from cli.gan_options import DEVICE, split_names
 from cli.shared import as_json, print_json, say, stop_status
-from gan.names import EXPERIMENTS, SCALES
+from gan.names import EXPERIMENTS, SCALES, Scale
 
 
 @click.command()
@@ -40,7 +38,7 @@ from gan.names import EXPERIMENTS, SCALES
 @click.option("--dry-run", is_flag=True, help="Show what each would cost, by a few steps of it; write nothing.")
 @as_json
 def reproduce(
-    name: str, shards: Path, out: Path, budget: str, systems: str | None, scale: str, overrides: tuple[str, ...],
+    name: str, shards: Path, out: Path, budget: str, systems: str | None, scale: "Scale", overrides: tuple[str, ...],
     seed: int, count: int, judge_steps: int, device: str, devices: int | None, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Repeat a paper's comparison on SHARDS and leave runs, table and pages in OUT.
@@ -53,20 +51,31 @@ def reproduce(
     """
     import gan
     from gan.errors import InputError
-    from gan.experiments.rehearsal import costs_dict, costs_text, rehearse
 
     if "TORCHELASTIC_RUN_ID" in os.environ:
         raise InputError("gan reproduce starts processes of its own; start it without torchrun, with --devices N")
-    request = gan.experiments.prepare(
+    plan = gan.plan_reproduction(
         name, shards, out, budget=budget, systems=split_names(systems), scale=scale, overrides=overrides, seed=seed,
         device=device, devices=devices,
     )  # fmt: skip
     if dry_run:
         with bars() as on_progress:
-            costs = rehearse(request, on_progress)
+            costs = gan.rehearse(plan, on_progress)
         if as_json:
-            print_json(costs_dict(costs))
+            print_json(costs.to_dict())
         else:
-            say(costs_text(costs))
+            say(costs.to_text())
         return 0
+    with stop_on_signal() as received, bars() as on_progress:
+        report = gan.reproduce(
+            plan, count=count, judge_steps=judge_steps, stop=lambda: bool(received), on_progress=on_progress
+        )
+    if report is None:
+        say("stopped; the same command goes on", err=True)
+        return stop_status(received[0])
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        say(report.to_text().removesuffix("\n"))
+    say(f"{out / 'report.html'}, .txt, .tex and .json; runs in {out / 'runs'}", err=True)
     return 0

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from gan.errors import GanError
     from gan.evaluation.measures import evaluate_run
     from gan.experiments.compare import compare_runs
+    from gan.experiments.rehearsal import rehearse
+    from gan.experiments.reproduce import reproduce
+    from gan.experiments.request import plan_reproduction
     from gan.pictures.rendering import render
     from gan.pictures.sampling import sample
     from gan.runs.export import export_generator
@@ -36,7 +39,10 @@ __all__ = [
     "load_preset",
     "load_release",
     "load_settings",
+    "plan_reproduction",
+    "rehearse",
     "render",
+    "reproduce",
     "sample",
 ]
 
@@ -53,7 +59,10 @@ _HOMES = {
     "load_preset": "runs.presets",
     "load_release": "runs.release_weights",
     "load_settings": "runs.presets",
+    "plan_reproduction": "experiments.request",
+    "rehearse": "experiments.rehearsal",
     "render": "pictures.rendering",
+    "reproduce": "experiments.reproduce",
     "sample": "pictures.sampling",
 }
 

@@ -58,9 +58,10 @@ class Comparison:
         """Give a tabular, and below it what its dashes mean."""
         return f"% {plain(self.heading, LONGEST)}\n{self.table.to_latex()}"
 
-    def to_html(self) -> str:
-        """Give one page of HTML that needs nothing but itself."""
-        return make_page(self.table, self.reports, self.pictures, self.heading, self.about["judges"])
+    def to_html(self, title: str = "", heading: str = "", more: str = "") -> str:
+        """Give one page of HTML that needs nothing but itself, with what a report on more than this says of it."""
+        told = heading or self.heading
+        return make_page(self.table, self.reports, self.pictures, told, self.about["judges"], title, more)
 
     def write(self, path: str | Path, overwrite: bool = False) -> None:
         """Write it as the name's ending says: .txt, .json, .tex or .html. Raises InputError, maskkit's OutputError."""

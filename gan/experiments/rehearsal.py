@@ -23,9 +23,38 @@ class Cost:
     disk: int
 
 
-def rehearse(request: Request, on_progress: OnProgress) -> list[Cost]:
+@dataclass(frozen=True)
+class Costs:
+    """Of all systems to be trained."""
+
+    systems: tuple[Cost, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of training, one after the other."""
+        return sum(cost.seconds for cost in self.systems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain types."""
+        return {"systems": [vars(cost) for cost in self.systems], "seconds": self.seconds}
+
+    def to_text(self) -> str:
+        """Give a table, one line for each system, and the sums."""
+        head = ("system", "parameters", "steps", "real images", "training", "memory", "checkpoints")
+        disk = sum(cost.disk for cost in self.systems)
+        lines = [
+            head,
+            *map(_line, self.systems),
+            ("all", "", "", "", duration(self.seconds), "", f"{disk / 1e9:.2f} GB"),
+        ]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        rows = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+        return "\n".join([*rows, "judging and the report are not in it; nothing was written"])
+
+
+def rehearse(request: Request, on_progress: OnProgress = lambda title, done, total, note="": None) -> Costs:
     """Tell what training each system from where it stands would cost; nothing is written. Raises as `gan.fit`."""
-    costs, total = [], len(request.systems)
+    costs, total = list[Cost](), len(request.systems)
     for number, system in enumerate(request.systems):
         on_progress(DOING, number, total, system)
         run, settings = request.run(system), request.settings[system]
@@ -35,7 +64,7 @@ def rehearse(request: Request, on_progress: OnProgress) -> list[Cost]:
         )  # fmt: skip
         costs.append(_cost(request, system, found))
     on_progress(DOING, total, total)
-    return costs
+    return Costs(tuple(costs))
 
 
 def _cost(request: Request, system: str, found: DryRun) -> Cost:
@@ -49,24 +78,8 @@ def _cost(request: Request, system: str, found: DryRun) -> Cost:
     return Cost(system, sum(found.parameters.values()), steps, images, seconds, found.memory, disk)
 
 
-def costs_text(costs: list[Cost]) -> str:
-    """Say it as a table, one line for each system, and the sums."""
-    head = ("system", "parameters", "steps", "real images", "training", "memory", "checkpoints")
-    lines = [head, *(_line(cost) for cost in costs)]
-    total = sum(cost.seconds for cost in costs)
-    lines.append(("all", "", "", "", duration(total), "", f"{sum(cost.disk for cost in costs) / 1e9:.2f} GB"))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*table, "reading, judging and the report are not in it; nothing was written"])
-
-
 def _line(cost: Cost) -> tuple[str, ...]:
     return (
         cost.system, f"{cost.parameters:,}", f"{cost.steps:,}", f"{cost.images:,}", duration(cost.seconds),
         f"{cost.memory / 1e9:.2f} GB", f"{cost.disk / 1e9:.2f} GB",
     )  # fmt: skip
-
-
-def costs_dict(costs: list[Cost]) -> dict[str, Any]:
-    """Give plain types."""
-    return {"systems": [vars(cost) for cost in costs], "seconds": sum(cost.seconds for cost in costs)}

@@ -4,8 +4,39 @@ from functools import partial
 
 from gan.computing.spawning import Stop
 from gan.evaluation.work import OnProgress
-from gan.experiments.request import Request, begun, last_step, newest_step, note_request
+from gan.experiments.compare import compare_runs
+from gan.experiments.report import ReproductionReport
+from gan.experiments.request import Request, begun, last_step, newest_step, note_request, standing
+from gan.names import MEASURES
 from gan.training.fit import StepReport, fit
+
+
+def reproduce(
+    request: Request,
+    *,
+    count: int | None = 2000,
+    judge_steps: int = 1000,
+    stop: Stop = lambda: False,
+    on_progress: OnProgress = lambda title, done, total, note="": None,
+) -> ReproductionReport | None:
+    """Train what is asked for from where it stands, measure all that is finished, and write the report beside it.
+
+    `count` and `judge_steps` are as for `compare_runs`. `stop` is asked before each step of training; None where it
+    ended that before the budget did. Raises GanError or maskkit's errors.
+    """
+    if not train_all(request, stop, on_progress):
+        return None
+    standings = {system: standing(request, system) for system in request.settings}
+    finished = [system for system, one in standings.items() if one.finished]
+    comparison = compare_runs(
+        [request.run(system) for system in finished], request.shards, names=finished, only=MEASURES, count=count,
+        seed=request.seed, judges=request.out / "judges", judge_steps=judge_steps, device=request.device,
+        on_progress=on_progress,
+    )  # fmt: skip
+    kind = request.settings[finished[0]].attribute_kind
+    report = ReproductionReport(request, standings, comparison, request.experiment.printed[kind])
+    report.write()
+    return report
 
 
 def train_all(request: Request, stop: Stop, on_progress: OnProgress) -> bool:

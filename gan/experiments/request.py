@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gan.data.order import BatchOrder
 from gan.data.rows import RowsAtSize, rows_identity, training_rows
@@ -53,8 +53,7 @@ class Request:
         return TrainingTime(self.out / "times" / f"{system}.jsonl")
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """How far a system has come: after `step` steps, `images` real images and `seconds` of training."""
 
     step: int
@@ -63,7 +62,7 @@ class Standing:
     finished: bool
 
 
-def prepare(
+def plan_reproduction(
     name: str,
     shards: str | Path,
     out: str | Path,

@@ -8,9 +8,9 @@ import pytest
 from safetensors.torch import save
 
 from gan.errors import InputError, RunError, SettingsError
-from gan.experiments.rehearsal import costs_text, rehearse
+from gan.experiments.rehearsal import rehearse
 from gan.experiments.reproduce import train_all
-from gan.experiments.request import Request, prepare, standing
+from gan.experiments.request import Request, plan_reproduction, standing
 from gan.runs.checkpoint import load_newest
 
 TINY = ("data.size=32", "generator.width=4", "critic.width=4", "schedule.batch=4", "log.checkpoint_every=3")
@@ -18,7 +18,7 @@ TINY = ("data.size=32", "generator.width=4", "critic.width=4", "schedule.batch=4
 
 def asked(shards: Path, out: Path, **changes: Any) -> Request:
     values = {"budget": "40", "scale": "tiny", "systems": ("pix2pix", "wgan-gp"), "overrides": TINY, "device": "cpu"}
-    return prepare("scgan", shards, out, **(values | changes))
+    return plan_reproduction("scgan", shards, out, **(values | changes))
 
 
 def silent(title: str, done: int, total: int, note: str = "") -> None:
@@ -27,7 +27,7 @@ def silent(title: str, done: int, total: int, note: str = "") -> None:
 
 def weights(request: Request, system: str) -> str:
     found = load_newest(request.run(system))
-    return hashlib.sha256(save(dict(found.networks["G"].items()))).hexdigest()
+    return hashlib.sha256(save({name: one.contiguous() for name, one in found.networks["G"].items()})).hexdigest()
 
 
 def test_every_system_uses_the_same_images_and_a_stop_changes_nothing(drawn_shards: Path, tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_every_system_uses_the_same_images_and_a_stop_changes_nothing(drawn_shar
         if train_all(parts, lambda stops=stops: next(stops, True), silent):
             break
     for system in parts.systems:
-        assert standing(parts, system).step == standing(whole, system).step == 10
+        assert standing(parts, system).step == standing(whole, system).step
         assert standing(parts, system).images == 40
         assert standing(parts, system).finished
         assert weights(parts, system) == weights(whole, system)
@@ -85,7 +85,7 @@ def test_what_cannot_be_asked_for(drawn_shards: Path, tmp_path: Path) -> None:
 def test_a_rehearsal_tells_the_cost_and_writes_nothing(drawn_shards: Path, tmp_path: Path) -> None:
     request = asked(drawn_shards, tmp_path / "out", budget="1m")
     costs = rehearse(request, silent)
-    assert [cost.system for cost in costs] == ["wgan-gp", "pix2pix"]
-    assert all(cost.seconds == 60 and cost.steps > 10 and cost.images == 4 * cost.steps for cost in costs)
-    assert "2 min 0 s" in costs_text(costs)
+    assert [(one.system, one.seconds) for one in costs.systems] == [("wgan-gp", 60), ("pix2pix", 60)]
+    assert [one.images / one.steps for one in costs.systems] == [20, 4]  # five updates of the critic, and one
+    assert "2 min 0 s" in costs.to_text()
     assert not request.out.exists()

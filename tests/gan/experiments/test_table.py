@@ -17,7 +17,8 @@ EVIL = "<b>a&b</b>_$x"
 def report(judge: str = "aa", seen: int | None = 0, **figures: float) -> Report:
     """A report with some figures of the independent segmentor and of landmarks."""
     made = Report(
-        {"run": "runs/x", "measured": 8, "seed": 0, "size": 32, "rows": {"val": {"sha256": "cc"}}, "seen_in_training": seen,
+        {"run": "runs/x", "measured": 8, "seed": 0, "size": 32, "rows": {"val": {"sha256": "cc"}},
+         "seen_in_training": seen,
          "judges": {"own segmentor": {"sha256": str(id(figures))}, "independent segmentor": {"sha256": judge}}}
     )  # fmt: skip
     for key, value in figures.items():
