@@ -46,6 +46,7 @@ COLUMNS = (
 _LATEX = str.maketrans(
     {letter: f"\\{letter}" for letter in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}"}
 )
 
 
@@ -86,7 +87,7 @@ class Report:
     def why_missing(self, key: str) -> str:
         """Say why there is no such figure: what is said of it, or else all that is said of its part."""
         if key in self.figures:
-            return "it has no value here"
+            return "it has no value on these rows"
         part = key.split("/")[0]
         said = {name: reason for name, reason in self.left_out.items() if name.split("/")[0] == part}
         of_it = [reason for name, reason in said.items() if any(map(key.startswith, _named(name)))]

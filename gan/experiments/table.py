@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from gan.errors import InputError
@@ -10,6 +11,7 @@ from gan.evaluation.report import COLUMNS, Column, Report, escape_latex
 from maskkit.files.plain_text import LONGEST, plain
 
 DASH = "--"
+TITLE_WIDTH = 10  # characters
 ARROWS = {"higher": "\u2191", "lower": "\u2193"}
 _SAME = {"size": "image sizes", "measured": "numbers of rows", "seed": "seeds"}
 
@@ -108,7 +110,7 @@ class Table:
             lines += [*map(self._latex_line, self.references), r"\hline"]
         lines.append(r"\end{tabular}")
         reasons = [(f"$^{{{number}}}$", reason) for number, reason in enumerate(self.reasons, 1)]
-        below = [*reasons, *(("", note) for note in self.notes)]
+        below = [*reasons, *(("note:", note) for note in self.notes)]
         lines += [rf"\par\footnotesize {mark} {escape_latex(plain(text, LONGEST))}" for mark, text in below]
         return "\n".join(lines) + "\n"
 
@@ -171,10 +173,11 @@ def _bound(reports: Mapping[str, Report], column: Column, bound: str | float | N
     if bound is None:
         return Cell(None, "the measure has no such bound")
     wanted = bound if isinstance(bound, str) else column.key
-    cells = {name: _cell(report, wanted) for name, report in reports.items()}
-    found = {name: cell.value for name, cell in cells.items() if cell.value is not None}
+    found = {
+        name: value for name, report in reports.items() if (value := _cell(report, wanted).value) is not None
+    }  # fmt: skip
     if not found:
-        return Cell(None, "; ".join(dict.fromkeys(cell.reason for cell in cells.values())))
+        return Cell(None, "no run has this figure")
     if not isinstance(bound, str):
         return Cell(bound)
     shown = {name: f"{value:.{column.decimals}f}" for name, value in found.items()}
@@ -192,8 +195,8 @@ def _flattered(name: str, report: Report) -> str | None:
 
 
 def _stacked(column: Column) -> tuple[str, ...]:
-    """Give a title, a word a line."""
-    *first, last = column.title.split()
+    """Give a title in short lines."""
+    *first, last = wrap(column.title, TITLE_WIDTH, break_long_words=False)
     return *first, f"{last} {ARROWS[column.better]}"
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -195,10 +194,12 @@ def _attributes_between(
 def _still(columns: Iterable[Column], layouts: Sequence[Picture], words: Sequence[Words], scale: int) -> Picture:
     """Put all frames side by side: the layouts, then the rows of each run, beginning with its words."""
     by_run = zip(*columns, strict=True)
-    lines = [line for frames in by_run for line in zip(*frames, strict=True)]
-    rows = len(lines) // max(1, len(words))
-    labels = [[("layout",)] * bool(layouts), *([one, *[()] * (rows - 1)] for one in words)] if words else []
-    return draw_sheet([*([layouts] if layouts else []), *lines], labels=[*chain(*labels)], scale=scale)
+    lines: list[Sequence[Picture]] = [line for frames in by_run for line in zip(*frames, strict=True)]
+    labels: list[Words] = []
+    if words:
+        rows = len(lines) // len(words)
+        labels = [*[("layout",)] * bool(layouts), *(one if i == 0 else () for one in words for i in range(rows))]
+    return draw_sheet([*([layouts] if layouts else []), *lines], labels=labels, scale=scale)
 
 
 def _frame(column: Column, layout: Sequence[Picture], words: Sequence[Words], scale: int) -> Picture:

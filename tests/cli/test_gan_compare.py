@@ -31,7 +31,7 @@ def test_names_that_no_table_can_have(command: Command, small_run: Path, drawn_s
     for outputs, said in (
         ([tmp_path / "table"], "table: a comparison is written as .txt, .json, .tex or .html; give a name that ends"),
         ([tmp_path / "a.txt", tmp_path / "new" / ".." / "a.txt"], "is named twice"),
-        ([small_run / "judges" / "a.txt"], "judges belongs to the run"),
+        ([small_run / "checkpoints" / "a.txt"], "checkpoints belongs to the run"),
     ):
         status, told = command("gan", "compare", small_run, drawn_shards, *[w for o in outputs for w in ("-o", o)])
         assert status == 1 and said in told
