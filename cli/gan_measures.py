@@ -64,8 +64,8 @@ def evaluate(
             stack.enter_context(owned(output))
         with bars() as on_progress:
             report = gan.evaluate_run(
-                run_folder, shards, only=_parts(only), count=count, seed=seed, judges=judges, judge_steps=judge_steps,
-                device=device, on_progress=on_progress,
+                run_folder, shards, only=measures_of(only), count=count, seed=seed, judges=judges,
+                judge_steps=judge_steps, device=device, on_progress=on_progress,
             )  # fmt: skip
         if as_json:
             print_json(report.to_dict())
@@ -121,7 +121,7 @@ def compare(
             stack.enter_context(owned(output))
         with bars() as on_progress:
             comparison = compare_runs(
-                runs, shards, names=names, only=_parts(only), count=count, seed=seed, judges=kept,
+                runs, shards, names=names, only=measures_of(only), count=count, seed=seed, judges=kept,
                 judge_steps=judge_steps, device=device, on_progress=on_progress,
             )  # fmt: skip
         if as_json:
@@ -132,7 +132,8 @@ def compare(
             comparison.write(output, overwrite)
 
 
-def _parts(only: str | None) -> tuple[str, ...]:
+def measures_of(only: str | None) -> tuple[str, ...]:
+    """Give the parts that `--only` names, all by default."""
     return MEASURES if only is None else split_names(only) or ()
 
 

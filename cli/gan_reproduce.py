@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli.gan_fit import stop_on_signal
-from cli.gan_measures import bars
+from cli.gan_measures import COUNT, JUDGE_STEPS, ONLY, bars, measures_of
 from cli.gan_options import DEVICE, split_names
 from cli.shared import as_json, print_json, say, stop_status
 from gan.names import EXPERIMENTS, SCALES, Scale
@@ -29,17 +29,17 @@ from gan.names import EXPERIMENTS, SCALES, Scale
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Of training and of measuring."
 )
-@click.option("--count", default=2000, show_default=True, type=click.IntRange(2), help="Rows of val and test, at most.")
-@click.option(
-    "--judge-steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches a judge learns from."
-)
+@COUNT
+@ONLY
+@JUDGE_STEPS
 @DEVICE
 @click.option("--devices", type=click.IntRange(1, 1024), help="Processes that share each batch; 1 by default.")
 @click.option("--dry-run", is_flag=True, help="Show what each would cost, by a few steps of it; write nothing.")
 @as_json
 def reproduce(
     name: str, shards: Path, out: Path, budget: str, systems: str | None, scale: "Scale", overrides: tuple[str, ...],
-    seed: int, count: int, judge_steps: int, device: str, devices: int | None, dry_run: bool, as_json: bool,
+    seed: int, count: int, only: str | None, judge_steps: int, device: str, devices: int | None, dry_run: bool,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Repeat a paper's comparison on SHARDS and leave runs, table and pages in OUT.
 
@@ -68,8 +68,9 @@ def reproduce(
         return 0
     with stop_on_signal() as received, bars() as on_progress:
         report = gan.reproduce(
-            plan, count=count, judge_steps=judge_steps, stop=lambda: bool(received), on_progress=on_progress
-        )
+            plan, only=measures_of(only), count=count, judge_steps=judge_steps, stop=lambda: bool(received),
+            on_progress=on_progress,
+        )  # fmt: skip
     if report is None:
         say("stopped; the same command goes on", err=True)
         return stop_status(received[0])
@@ -77,5 +78,5 @@ def reproduce(
         print_json(report.to_dict())
     else:
         say(report.to_text().removesuffix("\n"))
-    say(f"{out / 'report.html'}, .txt, .tex and .json; runs in {out / 'runs'}", err=True)
+    say(f"{out / 'report' / 'report.html'}, .txt, .tex and .json; runs in {out / 'runs'}", err=True)
     return 0

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from gan.evaluation.report import Column, escape_latex
@@ -14,8 +15,10 @@ from gan.experiments.request import Request, Standing
 from gan.experiments.table import Cell, Row, Table
 from gan.settings.run_settings import settings_text
 from gan.training.dry_run import duration
-from maskkit.files.outputs import write_result
+from maskkit.files.records import DigestList
+from maskkit.files.whole_folder import check_folder, whole_folder
 
+RECORD = DigestList("report", "a report")
 TITLE = "Beside what is printed"
 NOT_THERE = "not printed"
 _SHARE, _ACCURACY = "consistency/independent/share", "consistency/independent/value"
@@ -97,15 +100,29 @@ class ReproductionReport:
         return self.comparison.to_html(f"Reproduction of {self.request.experiment.name}", self.heading, more)
 
     def write(self) -> None:
-        """Write report.txt, .json, .tex and .html into the folder, each whole. Raises maskkit's OutputError."""
+        """Write the folder `report` with report.txt, .json, .tex and .html, in the place of an earlier one.
+
+        Raises maskkit's OutputError, also where somebody has put something of their own there.
+        """
         forms = {
             ".txt": self.to_text(),
             ".json": json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n",
             ".tex": self.to_latex(),
             ".html": self.to_html(),
         }
-        for ending, text in forms.items():
-            write_result(self.request.out / f"report{ending}", text.encode(), overwrite=True)
+        with whole_folder(report_folder(self.request), RECORD, overwrite=True) as folder:
+            for ending, text in forms.items():
+                (folder / f"report{ending}").write_text(text, encoding="utf-8")
+
+
+def check_report(request: Request) -> None:
+    """Raise maskkit's OutputError where no report could be written, before any work."""
+    check_folder(report_folder(request), RECORD, overwrite=True)
+
+
+def report_folder(request: Request) -> Path:
+    """Name the folder of the report."""
+    return request.out / "report"
 
 
 def beside_printed(measured: Table, printed: Printed) -> Table:

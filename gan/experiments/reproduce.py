@@ -1,11 +1,12 @@
 """A paper's comparison as one piece of work: every system trained on an equal budget, measured, put into one report."""
 
+from collections.abc import Collection
 from functools import partial
 
 from gan.computing.spawning import Stop
 from gan.evaluation.work import OnProgress
 from gan.experiments.compare import compare_runs
-from gan.experiments.report import ReproductionReport
+from gan.experiments.report import ReproductionReport, check_report
 from gan.experiments.request import Request, begun, last_step, newest_step, note_request, standing
 from gan.names import MEASURES
 from gan.training.fit import StepReport, fit
@@ -14,6 +15,7 @@ from gan.training.fit import StepReport, fit
 def reproduce(
     request: Request,
     *,
+    only: Collection[str] = MEASURES,
     count: int | None = 2000,
     judge_steps: int = 1000,
     stop: Stop = lambda: False,
@@ -21,15 +23,16 @@ def reproduce(
 ) -> ReproductionReport | None:
     """Train what is asked for from where it stands, measure all that is finished, and write the report beside it.
 
-    `count` and `judge_steps` are as for `compare_runs`. `stop` is asked before each step of training; None where it
-    ended that before the budget did. Raises GanError or maskkit's errors.
+    `only`, `count` and `judge_steps` are as for `compare_runs`. `stop` is asked before each step of training; None
+    where it ended that before the budget did. Raises GanError or maskkit's errors.
     """
+    check_report(request)
     if not train_all(request, stop, on_progress):
         return None
     standings = {system: standing(request, system) for system in request.settings}
     finished = [system for system, one in standings.items() if one.finished]
     comparison = compare_runs(
-        [request.run(system) for system in finished], request.shards, names=finished, only=MEASURES, count=count,
+        [request.run(system) for system in finished], request.shards, names=finished, only=only, count=count,
         seed=request.seed, judges=request.out / "judges", judge_steps=judge_steps, device=request.device,
         on_progress=on_progress,
     )  # fmt: skip

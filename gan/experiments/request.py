@@ -133,7 +133,7 @@ def note_request(request: Request) -> None:
                     "give another name"
                 ) from None
             text = json.dumps(asked, indent=1) + "\n"
-            write_atomically(path, lambda file: file.write(text.encode()))
+            write_atomically(path, lambda file: file.write(text.encode()), overwrite=False)
             return
         except (OSError, ValueError) as error:
             raise RunError(f"{path} cannot be read ({error}); take another folder, or put it back") from error

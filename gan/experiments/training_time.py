@@ -21,6 +21,7 @@ class TrainingTime:
         """Read what is kept, nothing where there is no file. Raises RunError where it is damaged."""
         self.path = path
         self._kept = _read(path)
+        self._there = path.exists()  # else what comes to lie there meanwhile is somebody else's
         self._base = self._since = 0.0
         self.running = False
 
@@ -44,7 +45,8 @@ class TrainingTime:
             encode_line({"step": kept, "seconds": round(seconds, 3)}).encode() for kept, seconds in self._kept.items()
         ]
         make_folder(self.path.parent)
-        write_atomically(self.path, lambda file: file.writelines(lines))
+        write_atomically(self.path, lambda file: file.writelines(lines), overwrite=self._there)
+        self._there = True
 
 
 def _read(path: Path) -> dict[int, float]:

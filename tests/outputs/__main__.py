@@ -20,9 +20,10 @@ from importlib import import_module
 from pathlib import Path
 
 LOADED = (
-    "gan.evaluation.measures", "gan.evaluation.work", "gan.experiments.compare", "gan.figures.comparison",
-    "gan.figures.label_panels", "gan.figures.loss_curves", "gan.figures.sequence_grids", "gan.pictures.rendering",
-    "gan.runs.export", "gan.runs.release_weights", "gan.training.fit", "torch.utils.tensorboard", "torchmetrics.image",
+    "gan.evaluation.measures", "gan.evaluation.work", "gan.experiments.compare", "gan.experiments.reproduce",
+    "gan.figures.comparison", "gan.figures.label_panels", "gan.figures.loss_curves", "gan.figures.sequence_grids",
+    "gan.pictures.rendering", "gan.runs.export", "gan.runs.release_weights", "gan.training.fit",
+    "torch.utils.tensorboard", "torchmetrics.image",
 )  # fmt: skip
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: a forked process must not wait for threads that it has not
 

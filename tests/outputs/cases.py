@@ -1,6 +1,7 @@
 """The odd moments of a command that writes, and what must hold after each: nothing lost, and done means all there."""
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -9}
 STOPPED = ("maskkit build-celeba", "maskkit import", "maskkit morph", "gan sample")  # in the quick form
 MINE = "somebody else's"
+_UNSTEADY = re.compile("(^|/)(tensorboard|checkpoints/step-)")
 
 
 @dataclass
@@ -101,8 +103,8 @@ def _steady(files: dict[str, bytes | str]) -> set[str]:
 
     A run that was stopped on its way has one checkpoint more.
     """
-    last = max((name for name in files if name.startswith("checkpoints/step-")), default="")
-    return {name for name in files if name == last or not name.startswith(("tensorboard", "checkpoints/step-"))}
+    last = max((name for name in files if "checkpoints/step-" in name), default="")
+    return {name for name in files if name == last or not _UNSTEADY.search(name)}
 
 
 def standing(bench: Bench) -> None:

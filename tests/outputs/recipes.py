@@ -44,6 +44,10 @@ class Recipe:
 PLACE = ("dataset.json", "train-00000.h5", "ledger.csv", "preview.png")
 GAN = "{} --device cpu"
 FIT = " ".join(f"--set {one}" for one in (*SMALL, "schedule.n_repeat=1", "log.checkpoint_every=1"))
+PIX = " ".join(
+    f"--set {one}"
+    for one in ("data.size=32", "generator.width=4", "critic.width=4", "schedule.batch=4", "log.checkpoint_every=1")
+)
 
 RECIPES: dict[str, list[Recipe]] = {
     "maskkit build-celeba": [
@@ -111,6 +115,11 @@ RECIPES: dict[str, list[Recipe]] = {
     "gan compare": [
         Recipe(f"run run shards -o {GAN} --name one --name two --only decoupling --count 2 --judge-steps 1 "
                "--judges judges", "t.html", ("run", "shards")),
+    ],
+    "gan reproduce": [
+        Recipe(f"scgan shards {GAN} --budget 8 --scale tiny --systems pix2pix --only consistency --count 2 "
+               f"--judge-steps 1 {PIX}", "out", ("shards",), "place", None, clocked=True,
+               contested=("reproduction.json", "times/pix2pix.jsonl", "report/report.html")),
     ],
 }  # fmt: skip
 
