@@ -8,14 +8,14 @@ from torch.nn import functional as F
 
 from gan.evaluation.judges.classifier import conv_row
 
-WIDTHS = (16, 32, 64, 128)  # channels at full size, a half, a quarter and an eighth
+WIDTHS = (12, 24, 48, 96)  # channels at full size, a half, a quarter and an eighth
 
 
 class UNetSegmentor(nn.Module):
     """Name the region of every pixel: (N, 3, H, W) in [-1, 1] -> logits (N, n_s, H, W); H and W are multiples of 8.
 
     Two 3x3 convolutions with batch norm and ReLU at each size, halved by their maxima on the way down; on the way up
-    doubled and joined by what was there at that size (U-Net, Ronneberger et al. 2015, padded, a fourth of its width).
+    doubled and joined by what was there at that size (U-Net, Ronneberger et al. 2015, padded and narrower).
     """
 
     def __init__(self, n_s: int) -> None:

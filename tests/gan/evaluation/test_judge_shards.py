@@ -7,6 +7,7 @@ import pytest
 import gan
 from gan.errors import DataError, InputError
 from gan.evaluation.report import Report, check_same_judges
+from gan.evaluation.work import Request, prepare
 from tests.drawn import write_drawn_shards
 
 LITTLE = {"count": 4, "judge_steps": 1, "device": "cpu"}
@@ -39,8 +40,9 @@ def test_rows_that_the_judges_know_are_counted(
     small_run: Path, drawn_shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     others = write_drawn_shards(tmp_path / "others", {"train": 43})  # 40 to 47 are the measured ones
-    report = gan.evaluate_run(small_run, drawn_shards, only=["diversity"], judge_shards=others, **LITTLE | {"count": 8})
-    assert report.about["judges_learned_from"]["measured"] == 3 and report.about["seen_in_training"] == 0
+    request = Request(small_run, drawn_shards, ["diversity"], 8, 0, tmp_path, 1, "cpu", others)
+    about = prepare(request, lambda *progress: None).report.about
+    assert about["judges_learned_from"]["measured"] == 3 and about["seen_in_training"] == 0
     assert "3 of the 8 measured rows have ids of rows that the judges learn from, 000040.png the first" in caplog.text
 
 
