@@ -27,6 +27,10 @@ ONLY = click.option("--only", help=f"Parts to do, with commas: {', '.join(MEASUR
 JUDGE_STEPS = click.option(
     "--judge-steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches a judge learns from."
 )
+JUDGE_SHARDS = click.option(
+    "--judge-shards", type=click.Path(path_type=Path),
+    help="Shards whose train rows teach the judges, best photos that no run has seen; by default SHARDS.",
+)  # fmt: skip
 
 
 @click.command()
@@ -36,6 +40,7 @@ JUDGE_STEPS = click.option(
 @ONLY
 @click.option("--judges", type=click.Path(path_type=Path), help="Folder of trained judges; by default RUN/judges.")
 @JUDGE_STEPS
+@JUDGE_SHARDS
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="JSON file to write as well.")
 @click.option("--latex", is_flag=True, help="Print a row of a LaTeX table instead.")
 @SEED
@@ -44,12 +49,12 @@ JUDGE_STEPS = click.option(
 @as_json
 def evaluate(
     run_folder: Path, shards: Path, count: int, only: str | None, judges: Path | None, judge_steps: int,
-    output: Path | None, latex: bool, seed: int, device: str, overwrite: bool, as_json: bool,
+    judge_shards: Path | None, output: Path | None, latex: bool, seed: int, device: str, overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure RUN on the val and test rows of SHARDS, and print each figure with its recipe.
 
     RUN is a run's folder, a checkpoint file or an exported .safetensors file. Independent judges are trained on the
-    train rows once and kept.
+    train rows, of SHARDS or of other shards, once and kept.
 
     Example: gan evaluate run shards -o figures.json
     """
@@ -60,12 +65,12 @@ def evaluate(
         raise click.UsageError("--latex and --json both say what to print; take one")
     with ExitStack() as stack:
         if output is not None:
-            check_report(output, overwrite, run_folder, [shards, *([judges] if judges else [])])
+            check_report(output, overwrite, run_folder, [shards, *filter(None, (judges, judge_shards))])
             stack.enter_context(owned(output))
         with bars() as on_progress:
             report = gan.evaluate_run(
                 run_folder, shards, only=measures_of(only), count=count, seed=seed, judges=judges,
-                judge_steps=judge_steps, device=device, on_progress=on_progress,
+                judge_steps=judge_steps, judge_shards=judge_shards, device=device, on_progress=on_progress,
             )  # fmt: skip
         if as_json:
             print_json(report.to_dict())
@@ -94,13 +99,15 @@ def evaluate(
     help="Folder of trained judges; by default the folder judges beside the first output.",
 )  # fmt: skip
 @JUDGE_STEPS
+@JUDGE_SHARDS
 @SEED
 @DEVICE
 @OVERWRITE
 @as_json
 def compare(
     runs: tuple[Path, ...], shards: Path, outputs: tuple[Path, ...], names: tuple[str, ...], count: int,
-    only: str | None, judges: Path | None, judge_steps: int, seed: int, device: str, overwrite: bool, as_json: bool,
+    only: str | None, judges: Path | None, judge_steps: int, judge_shards: Path | None, seed: int, device: str,
+    overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure several RUNs on the same val and test rows of SHARDS by the same judges, and write one table.
 
@@ -115,14 +122,14 @@ def compare(
     from gan.experiments.compare import check_outputs
 
     kept = outputs[0].parent / "judges" if judges is None else judges
-    check_outputs(outputs, overwrite, runs, [shards, kept])
+    check_outputs(outputs, overwrite, runs, [shards, kept, *filter(None, [judge_shards])])
     with ExitStack() as stack:
         for output in outputs:
             stack.enter_context(owned(output))
         with bars() as on_progress:
             comparison = compare_runs(
                 runs, shards, names=names, only=measures_of(only), count=count, seed=seed, judges=kept,
-                judge_steps=judge_steps, device=device, on_progress=on_progress,
+                judge_steps=judge_steps, judge_shards=judge_shards, device=device, on_progress=on_progress,
             )  # fmt: skip
         if as_json:
             print_json(comparison.to_dict())
@@ -168,7 +175,12 @@ def _print_table(report: "Report") -> None:
         table.add_row(plain(figure.key), f"{figure.value:.4f}", str(figure.count), for_terminal(_explained(figure)))
     console.print(table)
     for name, judge in about["judges"].items():
-        console.print(f"{name}: SHA-256 {judge['sha256']}", soft_wrap=True, highlight=False)
+        kind = f", {judge['recipe']['kind']}" if "recipe" in judge else ""
+        console.print(f"{name}: SHA-256 {judge['sha256']}{kind}", soft_wrap=True, highlight=False)
+    if any("recipe" in judge for judge in about["judges"].values()):
+        taught = about["judges_learned_from"]
+        where = for_terminal(f"judges learned from {taught['count']} train rows of {taught['shards']}")
+        console.print(where, soft_wrap=True, highlight=False)
     for key, reason in report.left_out.items():
         console.print(for_terminal(f"left out: {key}: {reason}"), soft_wrap=True, highlight=False)
 

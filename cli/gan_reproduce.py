@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli.gan_fit import stop_on_signal
-from cli.gan_measures import COUNT, JUDGE_STEPS, ONLY, bars, measures_of
+from cli.gan_measures import COUNT, JUDGE_SHARDS, JUDGE_STEPS, ONLY, bars, measures_of
 from cli.gan_options import DEVICE, split_names
 from cli.shared import as_json, print_json, say, stop_status
 from gan.names import EXPERIMENTS, SCALES, Scale
@@ -32,14 +32,15 @@ from gan.names import EXPERIMENTS, SCALES, Scale
 @COUNT
 @ONLY
 @JUDGE_STEPS
+@JUDGE_SHARDS
 @DEVICE
 @click.option("--devices", type=click.IntRange(1, 1024), help="Processes that share each batch; 1 by default.")
 @click.option("--dry-run", is_flag=True, help="Show what each would cost, by a few steps of it; write nothing.")
 @as_json
 def reproduce(
     name: str, shards: Path, out: Path, budget: str, systems: str | None, scale: "Scale", overrides: tuple[str, ...],
-    seed: int, count: int, only: str | None, judge_steps: int, device: str, devices: int | None, dry_run: bool,
-    as_json: bool,
+    seed: int, count: int, only: str | None, judge_steps: int, judge_shards: Path | None, device: str,
+    devices: int | None, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Repeat a paper's comparison on SHARDS and leave runs, table and pages in OUT.
 
@@ -68,8 +69,8 @@ def reproduce(
         return 0
     with stop_on_signal() as received, bars() as on_progress:
         report = gan.reproduce(
-            plan, only=measures_of(only), count=count, judge_steps=judge_steps, stop=lambda: bool(received),
-            on_progress=on_progress,
+            plan, only=measures_of(only), count=count, judge_steps=judge_steps, judge_shards=judge_shards,
+            stop=lambda: bool(received), on_progress=on_progress,
         )  # fmt: skip
     if report is None:
         say("stopped; the same command goes on", err=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.evaluation.classifier import correct, probabilities
+from gan.evaluation.judges.classifier import correct, probabilities
 from gan.evaluation.material import Material, in_parts
 from gan.evaluation.report import Report
 from gan.settings.run_settings import AttributeKind

@@ -33,6 +33,7 @@ def evaluate_run(
     seed: int = 0,
     judges: str | Path | None = None,
     judge_steps: int = 1000,
+    judge_shards: str | Path | None = None,
     device: str = "auto",
     on_progress: OnProgress = _silent,
 ) -> Report:
@@ -40,6 +41,8 @@ def evaluate_run(
 
     `only` names the parts to do, of gan.names.MEASURES. Independent judges learn from the train rows for `judge_steps`
     batches and are kept in `judges`, by default in the run's folder; one of other data or steps lies beside them.
+    `judge_shards` teaches them on the train rows of other shards with the same scheme and attributes, best of photos
+    that no run has seen.
     `seed` decides latents and shuffling. Raises GanError or maskkit's errors.
     """
     if not only:
@@ -51,7 +54,8 @@ def evaluate_run(
     path = Path(run)
     folder = Path(judges) if judges is not None else _judge_folder(path)
     parts = [part for part in MEASURES if part in only]
-    request = Request(path, Path(shards), parts, count, seed, folder, judge_steps, device)
+    others = Path(shards if judge_shards is None else judge_shards)
+    request = Request(path, Path(shards), parts, count, seed, folder, judge_steps, device, others)
     work = prepare(request, on_progress)
     for part, measure in PARTS.items():
         if part in work.parts:

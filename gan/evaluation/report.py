@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from gan.errors import InputError
 from gan.runs.run_folder import check_beside
 from maskkit.files.atomic import make_folder, write_atomically
 from maskkit.files.outputs import refuse_existing
+
+OWN_SEGMENTOR = "own segmentor"  # which is another in every run
 
 
 class Column(NamedTuple):
@@ -93,6 +96,11 @@ class Report:
         of_it = [reason for name, reason in said.items() if any(map(key.startswith, _named(name)))]
         return "; ".join(dict.fromkeys(of_it or said.values())) or "it was not measured"
 
+    def judges(self) -> dict[str, str]:
+        """Give the SHA-256 of each judge trained apart, by its name."""
+        used = self.about.get("judges", {})
+        return {name: judge["sha256"] for name, judge in used.items() if name != OWN_SEGMENTOR}
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain types; a figure that has no value, such as a share of no way, is None."""
         figures = {
@@ -113,10 +121,33 @@ class Report:
         write_atomically(path, lambda file: file.write(text.encode()), overwrite=overwrite)
 
     def to_latex(self, name: str) -> str:
-        """Give one row of a table, its columns named in a comment above it; what was left out is a dash."""
+        """Give one row of a table, its judges and columns named in comments above it; what was left out is a dash.
+
+        Only rows with the same judges belong in one table.
+        """
         cells = [_cell(self.figures.get(column.key), column.decimals) for column in COLUMNS]
         header = " & ".join(["name", *(column.title for column in COLUMNS)])
-        return f"% {header}\n{' & '.join([escape_latex(name), *cells])} \\\\"
+        judges = ", ".join(f"{judge} {sha256}" for judge, sha256 in self.judges().items()) or "no judges"
+        return f"% {judges}\n% {header}\n{' & '.join([escape_latex(name), *cells])} \\\\"
+
+
+def check_same_judges(reports: Iterable[Report]) -> None:
+    """Raise InputError, naming the runs, where judges of one name differ: no table may hold figures of both.
+
+    A report in which a judge had nothing to do fits all others.
+    """
+    runs: dict[str, dict[str, list[str]]] = {}  # by judge and its SHA-256
+    for report in reports:
+        for name, sha256 in report.judges().items():
+            runs.setdefault(name, {}).setdefault(sha256, []).append(str(report.about["run"]))
+    for name, by_sha256 in runs.items():
+        if len(by_sha256) > 1:
+            who = "; ".join(f"{', '.join(some)} by {sha256[:12]}" for sha256, some in by_sha256.items())
+            raise InputError(
+                f"figures by different judges do not belong in one table, and the {name} (SHA-256) is not the same for "
+                f"all: {who}. Evaluate these runs again with one folder of --judges, the same --judge-steps and the "
+                "same --judge-shards"
+            )
 
 
 def check_report(path: Path, overwrite: bool, run: Path, inputs: Iterable[Path]) -> None:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from gan.data.rows import RowsAtSize
-from gan.evaluation.classifier import Classifier, probabilities
 from gan.evaluation.features import answer_score, frechet_distance, kernel_distance
 from gan.evaluation.inception import NoInceptionError, load_inception
+from gan.evaluation.judges.classifier import Classifier, probabilities
 from gan.evaluation.material import BATCH, Material
 from gan.evaluation.report import Report
 from gan.pictures.tiles import to_bytes

@@ -1,6 +1,5 @@
 """What the parts of an evaluation share: rows, judges and images, made once."""
 
-import logging
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -11,13 +10,13 @@ from torch import nn
 
 from gan.data.rows import RowsAtSize, rows_identity
 from gan.errors import DataError, RunError
-from gan.evaluation.classifier import Classifier
 from gan.evaluation.consistency import check_count
 from gan.evaluation.judges import Judge, Judges, network_sha256
+from gan.evaluation.judges.classifier import Classifier
 from gan.evaluation.material import Material, make_material
-from gan.evaluation.report import Report
+from gan.evaluation.overlap import count_learned, count_shared, count_taught
+from gan.evaluation.report import OWN_SEGMENTOR, Report
 from gan.names import Measure
-from gan.runs.learned_rows import ids_of, learned_rows
 from gan.runs.loading import LoadedGenerator, load_generator, load_segmentor
 from gan.settings.run_settings import AttributeKind
 from gan.systems.given import WORDS
@@ -26,8 +25,6 @@ NEED_SEGMENTORS = {"consistency", "decoupling"}
 NEED_CLASSIFIER = {"attributes", "features", "decoupling"}
 # What a generator must take for a part to have a meaning.
 NEEDED_INPUT: dict[Measure, str] = {"consistency": "s", "landmarks": "s", "attributes": "c", "decoupling": "s"}
-
-log = logging.getLogger(__name__)
 
 
 class OnProgress(Protocol):
@@ -38,7 +35,10 @@ class OnProgress(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """What an evaluation is asked for: a run, shards, parts, rows at most, and judges of so many steps in a folder."""
+    """What an evaluation is asked for: a run, shards, parts, rows at most, and judges of so many steps in a folder.
+
+    Judges learn from the train rows of `judge_shards`.
+    """
 
     run: Path
     shards: Path
@@ -48,6 +48,7 @@ class Request:
     judges: Path
     judge_steps: int
     device: str
+    judge_shards: Path
 
 
 @dataclass
@@ -92,8 +93,13 @@ def prepare(request: Request, on_progress: OnProgress) -> Work:
     parts = {part for part in request.only if _has_meaning(part, generator, report)}
     kind = generator.settings.attribute_kind
     train, *rows = (RowsAtSize(request.shards, split, generator.size, kind) for split in ("train", "val", "test"))
-    _check(generator, train, rows, request.count)
-    seen = _count_seen(generator, train, rows, request.count)
+    taught = RowsAtSize(request.judge_shards, "train", generator.size, kind)
+    _check(generator, taught, rows, request.count)
+    if "features" in parts and len(train) < 2:
+        report.leave_out("features", f"{request.shards} has {len(train)} train rows to compare with")
+        parts.remove("features")
+    seen = count_learned(generator, train, rows, request.count)
+    shared = count_shared(generator, train, taught)
     found = _find_judges(request, generator, parts, report, on_progress)
     report.seconds["judges"] = time.monotonic() - start
     start = time.monotonic()
@@ -109,33 +115,18 @@ def prepare(request: Request, on_progress: OnProgress) -> Work:
         "measured": len(material),
         "seen_in_training": seen,
         "seed": request.seed,
+        "judges_learned_from": {
+            "shards": str(request.judge_shards),
+            "count": len(taught),
+            "sha256": rows_identity(taught),
+            "measured": count_taught(taught, rows, request.count),
+            "seen_in_training": shared,
+        },
         "judges": {name: judge.describe() for name, judge in found.used.items()},
     }
     return Work(
         generator, parts, rows, request.count, train, material, found.segmentors, found.classifier, report, on_progress
     )
-
-
-def _count_seen(generator: LoadedGenerator, train: RowsAtSize, rows: list[RowsAtSize], count: int | None) -> int | None:
-    """Count the measured rows that the run has learned from, by their ids, and warn of them; None if unknown."""
-    learned = learned_rows(generator, train)
-    if learned is None:
-        log.warning(
-            "whether the run has learned from the measured rows cannot be told: its train rows are not those of %s, "
-            "as far as it has noted them, and not found where it was trained; figures on rows that it knows flatter it",
-            train.reader.folder,
-        )
-        return None
-    known = set(ids_of(learned))
-    measured = [name for split in rows for name in ids_of(split)][:count]
-    seen = [name.decode(errors="replace") for name in measured if name in known]
-    if seen:
-        log.warning(
-            "%d of the %d measured rows have ids of rows that the run has learned from, %s the first; figures on them "
-            "flatter it. Measure on other rows",
-            len(seen), len(measured), seen[0],
-        )  # fmt: skip
-    return len(seen)
 
 
 def _has_meaning(part: Measure, generator: LoadedGenerator, report: Report) -> bool:
@@ -153,15 +144,15 @@ def _find_judges(
     """Load or train the judges that the parts need."""
     found = Found()
     judges = Judges(
-        request.shards, generator.size, generator.settings.attribute_kind, request.judges, request.judge_steps,
-        generator.device,
+        request.judge_shards, generator.size, generator.settings.attribute_kind, request.judges,
+        request.judge_steps, generator.device,
         lambda name, step, steps, loss: on_progress(f"training the {name}", step, steps, f"loss {loss:.3f}"),
     )  # fmt: skip
     if NEED_SEGMENTORS & parts:
         try:
             own = load_segmentor(request.run, str(generator.device))
             found.segmentors["own"] = own
-            found.used["own segmentor"] = Judge(own, network_sha256(own))
+            found.used[OWN_SEGMENTOR] = Judge(own, network_sha256(own))
         except RunError as error:
             report.leave_out("figures by the run's own segmentor", str(error))
         segmentor = judges.segmentor()
@@ -174,17 +165,17 @@ def _find_judges(
     return found
 
 
-def _check(generator: LoadedGenerator, train: RowsAtSize, rows: list[RowsAtSize], count: int | None) -> None:
-    """Raise DataError where the shards do not fit the generator or hold too few rows."""
-    reader = train.reader
-    if reader.scheme != generator.scheme or reader.attribute_names != generator.attribute_names:
-        raise DataError(
-            f"the shards {reader.folder} have the scheme {reader.scheme.name} and the attributes "
-            f"{reader.attribute_names}, and the run was trained with {generator.scheme.name} and "
-            f"{generator.attribute_names}"
-        )
-    if len(train) < 2:
-        raise DataError(f"{reader.folder}: judges learn from train rows, and there are {len(train)}")
+def _check(generator: LoadedGenerator, taught: RowsAtSize, rows: list[RowsAtSize], count: int | None) -> None:
+    """Raise DataError where the measured shards, or those of the judges, do not fit the generator or hold too few."""
+    for reader in (rows[0].reader, taught.reader):
+        if reader.scheme != generator.scheme or reader.attribute_names != generator.attribute_names:
+            raise DataError(
+                f"the shards {reader.folder} have the scheme {reader.scheme.name} and the attributes "
+                f"{reader.attribute_names}, and the run was trained with {generator.scheme.name} and "
+                f"{generator.attribute_names}"
+            )
+    if len(taught) < 2:
+        raise DataError(f"{taught.reader.folder}: judges learn from train rows, and there are {len(taught)}")
     try:
         check_count(rows, count)
     except DataError as error:

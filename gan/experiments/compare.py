@@ -10,7 +10,7 @@ from typing import Any
 
 from gan.errors import InputError, explained
 from gan.evaluation.measures import evaluate_run
-from gan.evaluation.report import Report, check_report
+from gan.evaluation.report import OWN_SEGMENTOR, Report, check_report
 from gan.evaluation.work import OnProgress
 from gan.experiments.faces import draw_faces
 from gan.experiments.page import make_page
@@ -35,8 +35,9 @@ class Comparison:
     def about(self) -> dict[str, Any]:
         """What was measured, the same for all: shards, rows, image size, seed and the independent judges."""
         told = [report.about for report in self.reports.values()]
-        judges = {name: judge for one in told for name, judge in one["judges"].items() if not name.startswith("own")}
-        return {key: told[0][key] for key in ("shards", "rows", "measured", "size", "seed")} | {"judges": judges}
+        judges = {name: judge for one in told for name, judge in one["judges"].items() if name != OWN_SEGMENTOR}
+        shared = ("shards", "rows", "measured", "size", "seed", "judges_learned_from")
+        return {key: told[0][key] for key in shared} | {"judges": judges}
 
     @property
     def heading(self) -> str:
@@ -91,6 +92,7 @@ def compare_runs(
     seed: int = 0,
     judges: str | Path | None = None,
     judge_steps: int = 1000,
+    judge_shards: str | Path | None = None,
     device: str = "auto",
     on_progress: OnProgress = lambda title, done, total, note="": None,
 ) -> Comparison:
@@ -107,8 +109,8 @@ def compare_runs(
     with _kept(judges) as folder:
         for name, run in zip(called, runs, strict=True):
             reports[name] = evaluate_run(
-                run, shards, only=only, count=count, seed=seed, judges=folder, judge_steps=judge_steps, device=device,
-                on_progress=_with_name(on_progress, name),
+                run, shards, only=only, count=count, seed=seed, judges=folder, judge_steps=judge_steps,
+                judge_shards=judge_shards, device=device, on_progress=_with_name(on_progress, name),
             )  # fmt: skip
     facts = {
         name: _facts(generator, report)

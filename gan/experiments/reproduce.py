@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from functools import partial
+from pathlib import Path
 
 from gan.computing.spawning import Stop
 from gan.evaluation.work import OnProgress
@@ -18,12 +19,13 @@ def reproduce(
     only: Collection[str] = MEASURES,
     count: int | None = 2000,
     judge_steps: int = 1000,
+    judge_shards: str | Path | None = None,
     stop: Stop = lambda: False,
     on_progress: OnProgress = lambda title, done, total, note="": None,
 ) -> ReproductionReport | None:
     """Train what is asked for from where it stands, measure all that is finished, and write the report beside it.
 
-    `only`, `count` and `judge_steps` are as for `compare_runs`. `stop` is asked before each step of training; None
+    `only`, `count` and the judges' are as for `compare_runs`. `stop` is asked before each step of training; None
     where it ended that before the budget did. Raises GanError or maskkit's errors.
     """
     check_report(request)
@@ -33,8 +35,8 @@ def reproduce(
     finished = [system for system, one in standings.items() if one.finished]
     comparison = compare_runs(
         [request.run(system) for system in finished], request.shards, names=finished, only=only, count=count,
-        seed=request.seed, judges=request.out / "judges", judge_steps=judge_steps, device=request.device,
-        on_progress=on_progress,
+        seed=request.seed, judges=request.out / "judges", judge_steps=judge_steps,
+        judge_shards=judge_shards, device=request.device, on_progress=on_progress,
     )  # fmt: skip
     kind = request.settings[finished[0]].attribute_kind
     report = ReproductionReport(request, standings, comparison, request.experiment.printed[kind])

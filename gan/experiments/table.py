@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import Any, NamedTuple
 
 from gan.errors import InputError
-from gan.evaluation.report import COLUMNS, Column, Report, escape_latex
+from gan.evaluation.report import COLUMNS, Column, Report, check_same_judges, escape_latex
 from maskkit.files.plain_text import LONGEST, plain
 
 DASH = "--"
@@ -145,13 +145,13 @@ def build_table(
 
 
 def check_comparable(reports: Mapping[str, Report]) -> None:
-    """Raise InputError where reports are of other rows, seeds or judges; a run's own segmentor is no such judge."""
+    """Raise InputError where reports are of other rows, seeds or judges."""
+    check_same_judges(reports.values())
     seen: dict[str, tuple[str, Any]] = {}
     for name, report in reports.items():
         about = report.about
         told = {words: about[key] for key, words in _SAME.items()}
         told |= {f"{split} rows": one["sha256"] for split, one in about["rows"].items()}
-        told |= {f"{judge}s": one["sha256"] for judge, one in about["judges"].items() if not judge.startswith("own")}
         for what, value in told.items():
             first, known = seen.setdefault(what, (name, value))
             if value != known:

@@ -97,9 +97,16 @@ def test_table_and_latex(call: Call, small_run: Path, drawn_shards: Path, judge_
     status, out, _ = call(*arguments, "--count", 4)
     assert status == 0 and "consistency/independent/share" in out and "equal pixels" in out and "landmarks" not in out
     assert re.search(r"own segmentor: SHA-256 [0-9a-f]{64}$", out, re.MULTILINE)
+    assert re.search(r"independent segmentor: SHA-256 [0-9a-f]{64}, U-Net with skips, taught with", out)
+    assert f"judges learned from 40 train rows of {drawn_shards}" in out
     status, out, _ = call(*arguments, "--latex")
-    header, row = out.splitlines()
-    assert header.startswith("% name & mIoU") and row.startswith("run & 0.") and row.endswith(r"-- \\")
+    judged, header, row = out.splitlines()
+    assert (
+        re.fullmatch(r"% independent segmentor [0-9a-f]{64}", judged)
+        and header.startswith("% name & mIoU")
+        and row.startswith("run & 0.")
+        and row.endswith(r"-- \\")
+    )
     assert row.count("&") == header.count("&") == len(COLUMNS)
     assert call(*arguments, "--latex", "--json")[0] == 2
     status, _, err = call(small_run, drawn_shards, "--only", "beauty")
@@ -139,10 +146,10 @@ def test_latex_escapes_names_and_dashes_what_has_no_value() -> None:
     report.add("landmarks/mouth_r", 0.8125, 2, "")
     assert (
         report.to_latex(r"a\b~c^d&")
-        .splitlines()[1]
+        .splitlines()[-1]
         .startswith(r"a\textbackslash{}b\textasciitilde{}c\textasciicircum{}d\& & --")
     )
-    row = report.to_latex("my_run").splitlines()[1]
+    row = report.to_latex("my_run").splitlines()[-1]
     assert row == r"my\_run & -- & -- & -- & -- & 0.812 & -- & -- & -- & -- & -- & -- \\"
     assert report.to_dict()["figures"]["consistency/independent/share"]["value"] is None
 

@@ -10,8 +10,9 @@ from gan.data.rows import RowsAtSize
 from gan.errors import CheckpointError, NotFiniteError
 from gan.evaluation import class_iou, evaluate
 from gan.evaluation.attributes import classify
-from gan.evaluation.classifier import correct
-from gan.evaluation.judges import Judges
+from gan.evaluation.judges import JudgeRecipe, Judges
+from gan.evaluation.judges.classifier import correct
+from gan.evaluation.judges.kept import SEED
 from gan.evaluation.material import read_all
 from gan.runs.loading import load_generator
 from tests.drawn import write_drawn_shards
@@ -58,6 +59,22 @@ def test_judges_are_kept_by_recipe_and_data(judges: Make, tmp_path: Path) -> Non
     assert len(list((tmp_path / "judges").glob("segmentor-*.safetensors"))) == 3
 
 
+def test_a_judge_of_an_earlier_version_is_never_taken(
+    judges: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is one whose file was given the name of the new one."""
+    new = judges(1).segmentor()
+    assert new.recipe and "U-Net" in new.describe()["recipe"]["kind"] and "noise" in new.recipe.kind
+    (kept,) = (tmp_path / "judges").iterdir()
+    monkeypatch.setattr(JudgeRecipe.__init__, "__defaults__", (SEED, 1))
+    judges(1).segmentor()
+    (old,) = set((tmp_path / "judges").iterdir()) - {kept}
+    monkeypatch.undo()
+    old.replace(kept)
+    with pytest.raises(CheckpointError, match="by another recipe than its name says; delete it"):
+        judges(1).segmentor()
+
+
 def test_what_a_kill_left_of_a_judge_goes_with_the_next(judges: Make, tmp_path: Path) -> None:
     (tmp_path / "judges").mkdir()
     (tmp_path / "judges" / ".segmentor-0123.safetensors.12-0123abcd.partial").write_bytes(b"half")
@@ -68,7 +85,7 @@ def test_what_a_kill_left_of_a_judge_goes_with_the_next(judges: Make, tmp_path: 
 def test_a_judge_that_learns_nothing_finite_is_not_kept(
     judges: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gan.evaluation.judges.LEARNING_RATES", {"segmentor": 1e30})
+    monkeypatch.setattr("gan.evaluation.judges.teaching.LEARNING_RATES", {"segmentor": 1e30})
     with pytest.raises(NotFiniteError, match=r"the independent segmentor's loss is (nan|inf) at step [23] of 3"):
         judges(3).segmentor()
     assert not list(tmp_path.rglob("*.safetensors"))

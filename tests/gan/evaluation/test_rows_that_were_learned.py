@@ -10,7 +10,7 @@ from tests.drawn import write_drawn_shards
 
 
 def seen(run: Path, shards: Path, judges: Path, count: int | None = None) -> int | None:
-    request = Request(run, shards, ["landmarks"], count, 0, judges, 1, "cpu")
+    request = Request(run, shards, ["landmarks"], count, 0, judges, 1, "cpu", shards)
     found: int | None = prepare(request, lambda *progress: None).report.about["seen_in_training"]
     return found
 

@@ -19,7 +19,9 @@ class Classifier(nn.Module):
 
     def __init__(self, n_c: int, size: int) -> None:
         super().__init__()
-        stages = [stage for a, b in pairwise((3, *WIDTHS)) for stage in (*_row(a, b), *_row(b, b), nn.MaxPool2d(2))]
+        stages = [
+            stage for a, b in pairwise((3, *WIDTHS)) for stage in (*conv_row(a, b), *conv_row(b, b), nn.MaxPool2d(2))
+        ]
         self.features = nn.Sequential(
             *stages, nn.Flatten(), nn.Linear(WIDTHS[-1] * (size // 2 ** len(WIDTHS)) ** 2, FEATURES), nn.ReLU()
         )
@@ -42,5 +44,6 @@ def correct(p: Tensor, c: Tensor, kind: AttributeKind) -> Tensor:
     return p.argmax(1, keepdim=True) == c.argmax(1, keepdim=True)
 
 
-def _row(channels_in: int, channels_out: int) -> tuple[nn.Module, ...]:
+def conv_row(channels_in: int, channels_out: int) -> tuple[nn.Module, ...]:
+    """Give a 3x3 convolution that keeps the size, batch norm, ReLU."""
     return nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.BatchNorm2d(channels_out), nn.ReLU()
