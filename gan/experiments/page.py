@@ -88,11 +88,13 @@ def _below(table: Table) -> str:
 def _judges(judges: Mapping[str, Any]) -> str:
     if not judges:
         return "<p>None of these figures needed one.</p>"
-    hashes = (
-        f"<li>{text_html(name)}: SHA-256 <code>{text_html(judge['sha256'])}</code></li>"
-        for name, judge in judges.items()
-    )
-    return f"<p>Trained apart, on the train rows alone; the same for all runs.</p><ul>{''.join(hashes)}</ul>"
+    lines = "".join(_judge(name, judge) for name, judge in judges.items())
+    return f"<p>Trained apart, on real rows alone; the same for all runs.</p><ul>{lines}</ul>"
+
+
+def _judge(name: str, judge: Mapping[str, Any]) -> str:
+    kind, digest = text_html(judge["recipe"]["kind"]), text_html(judge["sha256"])
+    return f"<li>{text_html(name)}: {kind}; SHA-256 <code>{digest}</code></li>"
 
 
 def _report(name: str, report: Report) -> str:

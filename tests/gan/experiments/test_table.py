@@ -97,7 +97,7 @@ def test_the_page_escapes_every_text_and_asks_for_nothing() -> None:
     one.leave_out("landmarks", EVIL)
     one.about["run"] = EVIL
     table = build_table({EVIL: one}, MEASURES, {EVIL: {EVIL: EVIL}})
-    page = make_page(table, {EVIL: one}, b"png", EVIL, {EVIL: {"sha256": EVIL}})
+    page = make_page(table, {EVIL: one}, b"png", EVIL, {EVIL: {"sha256": EVIL, "recipe": {"kind": EVIL}}})
     assert EVIL not in page and "<b>" not in page and page.count("&lt;b&gt;a&amp;b&lt;/b&gt;") >= 10
     assert not re.search(r"<script|https?:|url\(|@import|<link(?! rel=\"icon\" href=\"data:)", page)
     assert "prefers-color-scheme: dark" in page and 'src="data:image/png;base64,cG5n"' in page
