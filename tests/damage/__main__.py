@@ -28,15 +28,15 @@ def main() -> int:
     torch.set_num_threads(1)
     silent = 0
     with tempfile.TemporaryDirectory() as place:
-        print(f"{'kind':34}{'damage':8}" + "".join(f"{outcome:>11}" for outcome in OUTCOMES))
-        for kind in make(Path(place)):
+        print(f"{'kind':48}{'damage':8}" + "".join(f"{outcome:>11}" for outcome in OUTCOMES))
+        for kind in make(Path(place), large=True):
             if options.only not in kind.name:
                 continue
             for damage in DAMAGES:
                 rng = Random(f"{options.seed} {kind.name} {damage}")
                 counts = Counter(try_damage(kind, Path(place), damage, rng, options.places))
                 silent += counts["SILENT"]
-                print(f"{kind.name:34}{damage:8}" + "".join(f"{counts[one]:11}" for one in OUTCOMES), flush=True)
+                print(f"{kind.name:48}{damage:8}" + "".join(f"{counts[one]:11}" for one in OUTCOMES), flush=True)
     return 1 if silent else 0
 
 
