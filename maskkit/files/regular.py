@@ -53,7 +53,10 @@ def read_regular(path: str | Path, largest: int | None = None) -> bytes:
 
 
 def read_regular_text(path: str | Path, largest: int) -> str:
-    """Read a regular file of UTF-8 text, without a byte order mark. OSError as `open_regular_text`, UnicodeDecodeError."""
+    """Read a regular file of UTF-8 text, without a byte order mark.
+
+    OSError as `read_regular` and where it holds zero bytes, UnicodeDecodeError.
+    """
     content = read_regular(path, largest)
     _refuse_zeros(content)
     return content.decode("utf-8-sig")
@@ -68,7 +71,7 @@ def file_sha256(path: str | Path) -> str:
 def open_regular_text(path: str | Path, largest: int, newline: str | None = None) -> TextIO:
     """Open a regular file of UTF-8 text, which is read line by line. OSError as `read_regular`, by its size.
 
-    Also where it holds zero bytes, then while it is read: no text has any, and a disk leaves them where it has lost some.
+    Also where it holds zero bytes, then while it is read: no text has any, and a disk leaves them in a lost block.
     """
     file = open_regular(path)
     size = os.fstat(file.fileno()).st_size
