@@ -38,7 +38,10 @@ def check_export(folder: Path) -> None:
         try:
             found = file_sha256(folder / name)
         except OSError as error:
-            raise ExchangeError(f"{folder / name}: {error.strerror}; {MANIFEST} tells of it") from error
+            raise ExchangeError(
+                f"{folder / name}: {error.strerror}; {MANIFEST} tells of it: take it from a copy, or remove {MANIFEST} "
+                "to have the rest read as it is"
+            ) from error
         if found != digest:
             raise ExchangeError(
                 f"{folder / name} is not what was exported, by its SHA-256 in {MANIFEST}; take it from a copy, or "

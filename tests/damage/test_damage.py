@@ -9,7 +9,7 @@ from tests.damage.kind import Kind
 from tests.damage.kinds import make
 from tests.damage.trial import DAMAGES, try_damage
 
-PLACES = 3
+PLACES = 1
 
 
 @pytest.fixture(scope="module")
