@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 import gan
-from gan.runs.metrics_line import decode_line
+from gan.runs.checked_json import decode_line
 from tests.drawn import write_drawn_shards
 from tests.gan.resuming import CASES, ONE_OF, settings_of
 

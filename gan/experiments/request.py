@@ -50,7 +50,7 @@ class Request:
 
     def time(self, system: str) -> TrainingTime:
         """Read how long a system has trained."""
-        return TrainingTime(self.out / "times" / f"{system}.jsonl")
+        return TrainingTime(self.out / "times" / f"{system}.json")
 
 
 class Standing(NamedTuple):

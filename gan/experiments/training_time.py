@@ -1,11 +1,13 @@
 """How long a run has trained: seconds beside its checkpoints, so that a budget of time outlives a kill."""
 
+import json
 import time
 from pathlib import Path
 
 from gan.errors import RunError
-from gan.runs.metrics_line import decode_line, encode_line
+from gan.runs.checked_json import with_checksum, without_checksum
 from maskkit.files.atomic import make_folder, write_atomically
+from maskkit.files.json_text import parse_json
 from maskkit.files.regular import read_regular
 
 LARGEST_FILE = 1 << 24  # bytes; a line for each checkpoint
@@ -41,21 +43,20 @@ class TrainingTime:
     def keep(self, step: int) -> None:
         """Note that the run has a checkpoint of `step` now; what was noted for later steps is void."""
         self._kept = {kept: seconds for kept, seconds in self._kept.items() if kept < step} | {step: self.seconds}
-        lines = [
-            encode_line({"step": kept, "seconds": round(seconds, 3)}).encode() for kept, seconds in self._kept.items()
-        ]
+        seconds = {str(kept): round(seconds, 3) for kept, seconds in self._kept.items()}
+        text = json.dumps(with_checksum({"seconds": seconds}), indent=1) + "\n"
         make_folder(self.path.parent)
-        write_atomically(self.path, lambda file: file.writelines(lines), overwrite=self._there)
+        write_atomically(self.path, lambda file: file.write(text.encode()), overwrite=self._there)
         self._there = True
 
 
 def _read(path: Path) -> dict[int, float]:
     try:
-        lines = map(decode_line, read_regular(path, LARGEST_FILE).splitlines())
-        return {int(line["step"]): float(line["seconds"]) for line in lines}
+        content = without_checksum(parse_json(read_regular(path, LARGEST_FILE)))
+        return {int(step): float(seconds) for step, seconds in content["seconds"].items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise RunError(
             f"{path} tells how long a run has trained and cannot be read ({error}); put it back, or delete it and the "
             "run beside it to train anew"

@@ -16,7 +16,7 @@ from gan.figures.loss_history import LossHistory, Values, loss_shares, read_loss
 from gan.figures.sample_progress import Thumbnail, read_progress
 from gan.pictures.several_runs import distinct_names
 from gan.pictures.tiles import Picture, check_still, write_still
-from gan.runs.presets import load_settings
+from gan.runs.run_folder import read_settings
 from gan.systems import system_class
 
 DPI = 100
@@ -79,8 +79,7 @@ def losses(
 
 def _system_title(run: Path) -> str:
     """Say what made a run's pictures, where its settings are there to tell."""
-    settings = run / "config.toml"
-    return system_class(load_settings(settings).system).title if settings.is_file() else "a generator"
+    return system_class(read_settings(run).system).title if (run / "config.toml").is_file() else "a generator"
 
 
 def _draw(runs: Sequence[_Run], scale: int) -> Picture:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan.errors import RunError
-from gan.runs.metrics_line import decode_line
-from maskkit.files.regular import read_regular_text
+from gan.runs.checked_json import decode_line
+from maskkit.files.regular import read_regular
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def read_losses(run: str | Path) -> LossHistory:
     """Read the losses in a run's metrics.jsonl. Raises RunError naming what is missing or damaged."""
     path = Path(run) / "metrics.jsonl"
     try:
-        text = read_regular_text(path, LARGEST_METRICS)
+        text = read_regular(path, LARGEST_METRICS).decode()  # a power cut may leave zeros after the last line
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise RunError(f"{path} cannot be read ({reason}); a figure of losses needs the folder of a run") from error

@@ -10,7 +10,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from gan.computing.published_files import broken_promise
 from gan.errors import InputError
+from maskkit.files.regular import read_regular
+from maskkit.files.zip_checksums import damaged_part
 
 # Channels of the convolutions up to the fifth group's first, "M" a halving; numbered as torchvision's `features`.
 _LAYERS = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512)
@@ -46,12 +49,18 @@ class VGG19(nn.Module):
 def load_vgg19(path: Path) -> tuple[VGG19, Tensor]:
     """Load torchvision's state dict of vgg19, `.pth` or `.safetensors`; give the file's SHA-256 uint8 (32,) as well.
 
-    Nothing in the file is executed. Raises InputError where it is something else.
+    Nothing in the file is executed. Raises InputError where it is something else, or not what its name promises:
+    torchvision's files are called after their SHA-256, as vgg19-dcbb9e9d.pth.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise InputError(f"loss.vgg_weights: {path} cannot be read: {error.strerror or error}") from error
+    digest = hashlib.sha256(content)
+    if broken := broken_promise(path.name, digest.hexdigest()):
+        raise InputError(
+            f"loss.vgg_weights: {path} is damaged: {broken}; get it again, or rename it to have it read as it is"
+        )
     given = _tensors(path, content)
     with torch.device("meta"):
         network = VGG19()
@@ -65,17 +74,22 @@ def load_vgg19(path: Path) -> tuple[VGG19, Tensor]:
                 f"{tuple(expected.shape)} are needed"
             )
         weights[key] = found.float()
+        if not weights[key].isfinite().all():
+            raise InputError(f"loss.vgg_weights: {path} is damaged: {key} holds NaN or infinite values")
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
-    return network, torch.frombuffer(bytearray(hashlib.sha256(content).digest()), dtype=torch.uint8)
+    return network, torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
 
 
 def _tensors(path: Path, content: bytes) -> Any:
     try:
         if path.suffix.lower() == ".safetensors":
             return safetensors.torch.load(content)
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        file = io.BytesIO(content)
+        if damaged := damaged_part(file):
+            raise ValueError(damaged)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(f"loss.vgg_weights: {path} is no file of tensors alone and is not opened") from error
-    except (RuntimeError, EOFError, KeyError, ValueError, safetensors.SafetensorError) as error:
+    except Exception as error:  # the readers of torch's two formats stumble over damage in their own many ways
         raise InputError(f"loss.vgg_weights: {path} is damaged or holds no tensors") from error

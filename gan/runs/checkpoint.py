@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from gan.systems import system_class
 from maskkit.errors import DamageError
 from maskkit.files.regular import open_regular
 from maskkit.files.seal import check_seal, write_sealed
+from maskkit.files.zip_checksums import damaged_part
 
 FORMAT_VERSION = 2
 _NAME = re.compile(r"step-(\d+)\.pt")
@@ -270,9 +271,8 @@ def _read(path: Path) -> Any:
                 raise IncompleteCheckpointError(f"{path} is cut short or no checkpoint")
             # torch does not look at the checksums of its archive. A file of old has no seal, but it has those.
             # A checkpoint of the paper's networks has 0.7 GB: half a second for its seal, a whole one to read it.
-            if not check_seal(file, path) and (damaged := _first_damaged(file)):
+            if not check_seal(file, path) and (damaged := damaged_part(file)):
                 raise IncompleteCheckpointError(f"{path} is damaged: its part {damaged} is not what was written")
-            file.seek(0)
             return torch.load(file, map_location="cpu", weights_only=True)
     except DamageError as error:
         raise IncompleteCheckpointError(str(error)) from error
@@ -284,11 +284,6 @@ def _read(path: Path) -> Any:
         if "weights_only" in str(error):  # of a TorchScript archive; torch's advice would run the code in it
             raise CheckpointError(f"{path} holds more than tensors and plain types and is not opened") from error
         raise IncompleteCheckpointError(f"{path} is damaged or no checkpoint ({str(error).splitlines()[0]})") from error
-
-
-def _first_damaged(file: BinaryIO) -> str | None:
-    with zipfile.ZipFile(file) as archive:
-        return archive.testzip()
 
 
 def _fill(where: str, network: nn.Module, weights: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gan.errors import SettingsError
-from gan.settings.run_settings import RunSettings
+from gan.settings.run_settings import RunSettings, is_as_written
 from gan.systems import preset_folder, preset_names, system_class
 from maskkit.files.regular import read_regular_text
 
@@ -31,13 +31,19 @@ def load_settings(
     The system is `system`, or the one that the file names, or SCGAN.
     """
     try:
-        given = tomllib.loads(read_regular_text(path, LARGEST_FILE))
+        text = read_regular_text(path, LARGEST_FILE)
+        given = tomllib.loads(text)
     except OSError as error:
         raise SettingsError(f"the settings {path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, and an integer of thousands of digits
         raise SettingsError(f"the settings {path} are not TOML: {error}") from error
     except RecursionError as error:
         raise SettingsError(f"the settings {path} are nested too deeply") from error
+    if not is_as_written(text):
+        raise SettingsError(
+            f"the settings {path} are not what was written, by the SHA-256 in the first line; after a change by hand "
+            "remove that line, and where nobody has made one, take them from a copy"
+        )
     named = given.get("system", DEFAULT_SYSTEM)
     if system is not None and "system" in given and named != system:
         raise SettingsError(f"{path}: its settings are for the system {named!r}, and {system!r} is asked for")

@@ -23,6 +23,7 @@ from gan.systems import system_class
 from gan.systems.scgan_release import RELEASED, attributes_taken
 from maskkit.building.celeba import ATTRIBUTES
 from maskkit.files.regular import open_regular
+from maskkit.files.zip_checksums import damaged_part
 
 _NAME = re.compile(r"(\d{1,9})_(\d{1,9})_[GDA]\.pth")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -99,7 +100,11 @@ def _read(path: Path) -> dict[Any, Any]:
     try:
         # torch warns of a TorchScript archive, which is refused.
         with open_regular(path) as file, warnings.catch_warnings(action="ignore"):
+            if damaged := damaged_part(file):
+                raise CheckpointError(f"{path} is damaged: its part {damaged} is not what was written")
             content = torch.load(file, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # the readers of torch's two formats stumble over damage in their own many ways

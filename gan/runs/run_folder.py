@@ -14,7 +14,7 @@ import torch
 
 from gan.computing.compute import Compute
 from gan.errors import RunError
-from gan.runs.metrics_line import decode_line, encode_line
+from gan.runs.checked_json import decode_line, encode_line, with_checksum, without_checksum
 from gan.runs.presets import load_settings
 from gan.settings.run_settings import RunSettings, first_difference, write_settings
 from maskkit.files.atomic import make_folder, write_atomically
@@ -61,11 +61,16 @@ def prepare_folder(run: Path, settings: RunSettings) -> None:
 
 
 def read_settings(run: Path) -> RunSettings:
-    """Read a run's config.toml. Raises RunError where there is no run, SettingsError."""
+    """Read a run's config.toml. Raises RunError where there is no run, or less of its settings; SettingsError."""
     config = run / _CONFIG
     if not config.is_file():
         raise RunError(f"{run} is not the folder of a run: there is no {config.name} in it")
-    return load_settings(config)
+    settings = load_settings(config)
+    if not settings.data.shards:  # what is missing came from a preset, and this comes from none
+        raise RunError(
+            f"{config} is damaged: every run notes its data.shards, and this names none; take it from a copy"
+        )
+    return settings
 
 
 def check_resumable(source: Path, stored: RunSettings, settings: RunSettings) -> None:
@@ -87,12 +92,7 @@ def note_environment(run: Path, step: int, compute: Compute, switches: str) -> N
     `switches` names those of `[compute]` that are on.
     """
     path = run / "environment.json"
-    try:
-        starts = json.loads(_content(path) or b"[]")
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged ({error}); delete it to go on") from error
-    if not isinstance(starts, list):
-        raise RunError(f"{path} is damaged (it holds no list); delete it to go on")
+    starts = read_environment(path)
     device = compute.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     starts.append(
@@ -106,8 +106,21 @@ def note_environment(run: Path, step: int, compute: Compute, switches: str) -> N
             "versions": library_versions(),
         }
     )
-    text = json.dumps(starts, indent=1) + "\n"
+    text = json.dumps([*map(with_checksum, starts)], indent=1) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def read_environment(path: Path) -> list[dict[str, Any]]:
+    """Read what `note_environment` has noted, nothing where it has not. Raises RunError for a damaged file."""
+    if not path.exists():
+        return []
+    try:
+        starts = json.loads(_content(path))
+        if not isinstance(starts, list):
+            raise ValueError("it holds no list")
+        return [*map(without_checksum, starts)]
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({error}); delete it to go on") from error
 
 
 def library_versions() -> dict[str, str]:

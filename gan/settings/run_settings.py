@@ -1,5 +1,7 @@
 """Settings of a run: the sections that all systems share, to which each adds its own, and what follows from them."""
 
+import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,6 +19,10 @@ from gan.settings.sections import (
     Section,
 )
 from maskkit.files.atomic import write_atomically
+
+# The first line of written settings: a file that was cut would else be filled up from a preset. With an empty line
+# after it, so that a damaged line break hides none of the settings.
+_SEAL = re.compile(r"# sha256 ([0-9a-f]{64}) of all that follows; remove this line after a change by hand\n")
 
 AttributeKind = Literal["binary", "softmax"]  # attributes independent of each other (CelebA), or one of n (DeepFashion)
 
@@ -76,9 +82,20 @@ def settings_text(settings: RunSettings) -> str:
 
 
 def write_settings(path: Path, settings: RunSettings) -> None:
-    """Write settings as TOML that `load_settings` gives back unchanged."""
-    text = settings_text(settings).encode()
-    write_atomically(path, lambda file: file.write(text))
+    """Write settings as TOML that `load_settings` gives back unchanged, with their SHA-256 in the first line."""
+    text = f"\n{settings_text(settings)}"
+    sealed = f"# sha256 {_sha256(text)} of all that follows; remove this line after a change by hand\n{text}"
+    write_atomically(path, lambda file: file.write(sealed.encode()))
+
+
+def is_as_written(text: str) -> bool:
+    """Say whether a file of settings is what its first line promises; True where it promises nothing."""
+    seal = _SEAL.match(text)
+    return seal is None or seal[1] == _sha256(text[seal.end() :])
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def first_difference(a: RunSettings, b: RunSettings) -> tuple[str, object, object] | None:

@@ -1,8 +1,11 @@
 """MTCNN (Zhang et al. 2016) by facenet-pytorch: photo to five points, for faces that HOG does not find."""
 
+import base64
+import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
-import pickle
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +19,17 @@ from numpy.typing import NDArray
 
 from maskkit.detection.dlib_models import to_search
 from maskkit.errors import DetectionError
-from maskkit.files.regular import open_regular
+from maskkit.files.regular import read_regular
 from maskkit.photos.images import Picture
 
-PACKAGE = "facenet_pytorch"
+PACKAGE, DISTRIBUTION = "facenet_pytorch", "facenet-pytorch"
 SMALLEST_FACE, SMALLEST_SHARE = 20, 1 / 64  # pixels, and of the shorter side, which bounds the memory of large photos
 THRESHOLDS, PYRAMID_FACTOR = (0.6, 0.7, 0.7), 0.709  # facenet-pytorch's own
 NETWORKS = {"PNet": "pnet.pt", "RNet": "rnet.pt", "ONet": "onet.pt"}
 NOTHING_PROPOSED = "expected a non-empty list"  # torch.cat's complaint where the first network sees no face at all
 ADVICE = "get it with: pip install 'maskkit[gan]' and pip install --no-deps facenet-pytorch"
+
+REPAIR = "put it right with: pip install --force-reinstall --no-deps facenet-pytorch"
 
 FivePoints = NDArray[np.float64]  # (5, 2): the picture's left and right eye, nose, left and right corner of the mouth
 
@@ -75,7 +80,6 @@ def _load() -> tuple[list[Any], Any]:
     folder = _folder()
     if not available() or folder is None:
         raise DetectionError(f"the detector mtcnn needs facenet-pytorch and torch; {ADVICE}")
-    import torch
 
     try:
         with _bare_package(folder):
@@ -84,12 +88,37 @@ def _load() -> tuple[list[Any], Any]:
         networks = []
         for name, file in NETWORKS.items():
             network = getattr(networks_module, name)(pretrained=False)
-            with open_regular(folder / "data" / file) as weights:
-                network.load_state_dict(torch.load(weights, weights_only=True))
+            network.load_state_dict(_weights(folder / "data" / file))
             networks.append(network.eval())
-    except (ImportError, AttributeError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+    except (ImportError, AttributeError, OSError, RuntimeError, TypeError) as error:
         raise DetectionError(f"facenet-pytorch in {folder} cannot be used ({error}); {ADVICE}") from error
     return networks, detect_face
+
+
+def _weights(path: Path) -> Any:
+    """One network's weights. Raises DetectionError where they are not those that were installed."""
+    import torch
+
+    content = read_regular(path)
+    if (promised := _installed_sha256(path)) and promised != hashlib.sha256(content).digest():
+        raise DetectionError(f"{path} is damaged: it is not what was installed, by its SHA-256; {REPAIR}")
+    try:
+        return torch.load(io.BytesIO(content), weights_only=True)
+    except Exception as error:  # torch's reader stumbles over damage in its own many ways
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DetectionError(f"{path} cannot be used ({reason}); {REPAIR}") from error
+
+
+def _installed_sha256(path: Path) -> bytes | None:
+    """What the package's installation has noted of a file, whose format has no checksum; None where it has not."""
+    try:
+        installed = importlib.metadata.distribution(DISTRIBUTION).files or ()
+    except importlib.metadata.PackageNotFoundError:  # put there by hand
+        return None
+    for file in installed:
+        if file.name == path.name and file.hash and file.hash.mode == "sha256" and path.samefile(file.locate()):
+            return base64.urlsafe_b64decode(f"{file.hash.value}=")  # written there without its padding
+    return None
 
 
 def _folder() -> Path | None:

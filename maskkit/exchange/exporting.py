@@ -20,6 +20,7 @@ from maskkit.exchange.formats import (
     yolo,
 )
 from maskkit.exchange.outgoing import OnProgress, Outgoing, write_classes, write_json
+from maskkit.files.records import files_below
 from maskkit.files.regular import file_sha256
 from maskkit.files.whole_folder import check_folder, whole_folder
 from maskkit.shards.description import SPLITS
@@ -93,7 +94,7 @@ def export_shards(
         write_classes(folder, outgoing.scheme)
         about = {"format": "maskkit-export", "version": 1, "layout": format, "image_size": outgoing.size}
         names = {"attribute_names": list(outgoing.attribute_names), "scheme": outgoing.scheme.to_dict()}
-        # The pictures have checksums of their own, these have not.
-        digests = {name: file_sha256(folder / name) for name in CHECKED if (folder / name).exists()}
+        tables = sorted(filter(CHECKED.fullmatch, files_below(folder)))
+        digests = {name: file_sha256(folder / name) for name in tables}
         write_json(folder / MANIFEST, {**about, "splits": counts, **names, "sha256": digests})
     return ExportResult(Path(out), format, outgoing.scheme.name, counts)

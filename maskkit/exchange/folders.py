@@ -1,6 +1,7 @@
 """Names from data sets that may become file names, and what an export is known by."""
 
 import hashlib
+import re
 from pathlib import Path, PurePosixPath
 
 from maskkit.errors import ExchangeError, OutputError
@@ -10,31 +11,37 @@ from maskkit.files.regular import file_sha256, read_regular_text
 
 MANIFEST = "export.json"
 EXPORT = DigestList("export", "an export")
-CHECKED = ("samples.csv", "landmarks.csv", "scheme.json")  # their SHA-256 stand in it
+# What an import reads beside pictures: its SHA-256 stands in the manifest. The pictures are PNGs, which have checksums.
+CHECKED = re.compile(
+    r"samples\.csv|landmarks\.csv|scheme\.json|labelmap\.txt|CelebAMask-HQ-attribute-anno\.txt"
+    r"|annotations/instances_[a-z]+\.json|ImageSets/Segmentation/[a-z]+\.txt"
+)
 LARGEST_MANIFEST = 1 << 24  # bytes
 LONGEST_NAME = 200  # bytes of one part of a path; file systems end at 255, and endings are added
 
 
 def check_export(folder: Path) -> None:
-    """Raise ExchangeError where a table of an export is not the one that its `export.json` tells of.
+    """Raise ExchangeError where a table or description of an export is not the one that its `export.json` tells of.
 
     Where there is none, or one of another program, nothing is promised.
     """
     try:
         content = parse_json(read_regular_text(folder / MANIFEST, LARGEST_MANIFEST))
-        promised = content["sha256"]
-        digests = {name: promised[name] for name in CHECKED if name in promised}
+        digests = {name: digest for name, digest in content["sha256"].items() if CHECKED.fullmatch(name)}
     except FileNotFoundError:
         return
     except OSError as error:
         raise ExchangeError(f"{folder / MANIFEST}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return
     for name, digest in digests.items():
         try:
             found = file_sha256(folder / name)
         except OSError as error:
-            raise ExchangeError(f"{folder / name}: {error.strerror}; {MANIFEST} tells of it") from error
+            raise ExchangeError(
+                f"{folder / name}: {error.strerror}; {MANIFEST} tells of it: take it from a copy, or remove {MANIFEST} "
+                "to have the rest read as it is"
+            ) from error
         if found != digest:
             raise ExchangeError(
                 f"{folder / name} is not what was exported, by its SHA-256 in {MANIFEST}; take it from a copy, or "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from maskkit.errors import SchemeError
 from maskkit.exchange.folders import file_names
+from maskkit.files.json_text import with_digest
 from maskkit.masks.label_tables import translate_labels
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import RegionScheme, load_scheme
@@ -165,7 +166,7 @@ class SampleTable:
 
 def write_classes(folder: Path, scheme: RegionScheme) -> None:
     """Write the class table twice: `classes.csv` for people, `scheme.json` for `--scheme`."""
-    write_json(folder / "scheme.json", scheme.to_dict())
+    write_json(folder / "scheme.json", with_digest(scheme.to_dict()))
     lines = [[i, r.name, *r.color, r.mirror] for i, r in enumerate(scheme.regions)]
     with (folder / "classes.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([["index", "name", "red", "green", "blue", "mirror"], *lines])

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from maskkit.files.atomic import sync_folder
 from maskkit.files.hidden import is_hidden
+from maskkit.files.regular import read_regular
 
 LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>.+)")
 
@@ -54,7 +55,7 @@ class DigestList:
         try:
             if path.is_symlink():
                 return []
-            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+            text = read_regular(path).decode("utf-8", errors="surrogateescape")
         except OSError:
             return []
         found = [LINE.fullmatch(line) for line in text.split("\n")]

@@ -53,8 +53,13 @@ def read_regular(path: str | Path, largest: int | None = None) -> bytes:
 
 
 def read_regular_text(path: str | Path, largest: int) -> str:
-    """Read a regular file of UTF-8 text, without a byte order mark. OSError as `read_regular`, UnicodeDecodeError."""
-    return read_regular(path, largest).decode("utf-8-sig")
+    """Read a regular file of UTF-8 text, without a byte order mark.
+
+    OSError as `read_regular` and where it holds zero bytes, UnicodeDecodeError.
+    """
+    content = read_regular(path, largest)
+    _refuse_zeros(content)
+    return content.decode("utf-8-sig")
 
 
 def file_sha256(path: str | Path) -> str:
@@ -64,13 +69,30 @@ def file_sha256(path: str | Path) -> str:
 
 
 def open_regular_text(path: str | Path, largest: int, newline: str | None = None) -> TextIO:
-    """Open a regular file of UTF-8 text, which is read line by line. OSError as `read_regular`, by its size."""
+    """Open a regular file of UTF-8 text, which is read line by line. OSError as `read_regular`, by its size.
+
+    Also where it holds zero bytes, then while it is read: no text has any, and a disk leaves them in a lost block.
+    """
     file = open_regular(path)
     size = os.fstat(file.fileno()).st_size
     if size > largest:
         file.close()
         raise OSError(errno.EFBIG, f"{size:,} bytes, and at most {largest:,} are read of such a table", str(path))
-    return io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline)
+    return io.TextIOWrapper(_Nonzero(file.detach()), encoding="utf-8-sig", newline=newline)
+
+
+class _Nonzero(io.BufferedReader):
+    """A file for TextIOWrapper, which reads it by `read1` alone."""
+
+    def read1(self, size: int = -1, /) -> bytes:
+        part = super().read1(size)
+        _refuse_zeros(part)
+        return part
+
+
+def _refuse_zeros(content: bytes) -> None:
+    if b"\0" in content:
+        raise OSError(errno.EILSEQ, "damaged, or no text: it holds zero bytes")
 
 
 def _flags() -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import SchemeError
-from maskkit.files.json_text import parse_json
+from maskkit.files.json_text import DIGEST, is_as_written, parse_json
 from maskkit.files.regular import read_regular_text
 from maskkit.points.landmarks import POINT_COUNT
 
@@ -144,6 +144,11 @@ def load_scheme(name_or_file: str | Path) -> RegionScheme:
         raise SchemeError(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise SchemeError(f"{path}: not valid JSON ({error})") from error
+    if not is_as_written(content):
+        raise SchemeError(
+            f"{path} is not what was written, by the {DIGEST} in it; take it from a copy, or after a change by hand "
+            "remove that key"
+        )
     return RegionScheme.from_dict(content, str(path))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from maskkit.errors import ShardError
 from maskkit.files.atomic import leads_out, write_atomically
-from maskkit.files.json_text import parse_json
+from maskkit.files.json_text import DIGEST, is_as_written, parse_json, with_digest
 from maskkit.files.regular import read_regular_text
 from maskkit.masks.regions import RegionScheme
 
@@ -19,7 +19,6 @@ VERSION = 1
 SPLITS = ("train", "val", "test")
 FILE_NAME = "dataset.json"
 LEDGER, PREVIEW = "ledger.csv", "preview.png"  # derived from the shards
-DIGEST = "sha256"
 LARGEST_SIZE = 4096  # the side of a photo
 MOST_ATTRIBUTES, LONGEST_NAME = 10_000, 1000
 LARGEST_FILE = 1 << 28  # bytes; two million inputs left out
@@ -95,8 +94,7 @@ class Dataset:
             "shards": [entry.to_dict() for entry in self.shards],
             **({"discards": list(self.discards)} if self.discards else {}),
         }
-        content[DIGEST] = _digest(content)
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(with_digest(content), indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / FILE_NAME, lambda file: file.write(text.encode()), overwrite=overwrite)
 
 
@@ -138,7 +136,7 @@ def read_dataset(folder: str | Path) -> Dataset:
         raise ShardError(f"{path}: not the description of a {FORMAT} data set")
     if content.get("version") != VERSION:
         raise ShardError(f"{path}: format version {content.get('version')}, and this maskkit reads {VERSION}")
-    if DIGEST in content and content[DIGEST] != _digest(content):  # data sets of old have none
+    if not is_as_written(content):
         raise ShardError(
             f"{path} is not what was written, by the {DIGEST} in it; take it from a copy, or remove that key to "
             "have it read as it is"
@@ -183,12 +181,6 @@ def _names(values: list[Any]) -> tuple[str, ...]:
     if longest := [name for name in names if len(name) > LONGEST_NAME]:
         raise ValueError(f"the attribute {longest[0][:40]!r}... has a name of {len(longest[0]):,} characters")
     return names
-
-
-def _digest(content: dict[str, Any]) -> str:
-    """The SHA-256 of everything else in `dataset.json`, whatever its spaces and order."""
-    others = {key: value for key, value in content.items() if key != DIGEST}
-    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def _entry(item: dict[str, Any]) -> ShardEntry:

@@ -23,20 +23,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--places", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="kinds whose name holds this")
+    parser.add_argument("--only", nargs="+", default=[""], help="kinds whose name holds one of these")
     options = parser.parse_args()
     torch.set_num_threads(1)
     silent = 0
     with tempfile.TemporaryDirectory() as place:
-        print(f"{'kind':34}{'damage':8}" + "".join(f"{outcome:>11}" for outcome in OUTCOMES))
-        for kind in make(Path(place)):
-            if options.only not in kind.name:
+        print(f"{'kind':48}{'damage':8}" + "".join(f"{outcome:>11}" for outcome in OUTCOMES))
+        for kind in make(Path(place), large=True):
+            if not any(part in kind.name for part in options.only):
                 continue
             for damage in DAMAGES:
                 rng = Random(f"{options.seed} {kind.name} {damage}")
                 counts = Counter(try_damage(kind, Path(place), damage, rng, options.places))
                 silent += counts["SILENT"]
-                print(f"{kind.name:34}{damage:8}" + "".join(f"{counts[one]:11}" for one in OUTCOMES), flush=True)
+                print(f"{kind.name:48}{damage:8}" + "".join(f"{counts[one]:11}" for one in OUTCOMES), flush=True)
     return 1 if silent else 0
 
 

@@ -5,17 +5,18 @@ from random import Random
 
 import pytest
 
-from tests.damage.kinds import Kind, make
+from tests.damage.kind import Kind
+from tests.damage.kinds import make
 from tests.damage.trial import DAMAGES, try_damage
 
-PLACES = 3
+PLACES = 1
 
 
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Kind]]:
     """A file of each kind, and where they are."""
     folder = tmp_path_factory.mktemp("damage")
-    return folder, make(folder)
+    return folder, make(folder, large=False)
 
 
 def test_damage_is_refused_mended_or_of_no_effect(kinds: tuple[Path, list[Kind]]) -> None:

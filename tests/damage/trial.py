@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 from maskkit.errors import MaskkitError
-from tests.damage.kinds import Kind
+from tests.damage.kind import Kind
 
 DAMAGES = ("bit", "block", "tail")
 BLOCK = 4096

@@ -119,7 +119,7 @@ RECIPES: dict[str, list[Recipe]] = {
     "gan reproduce": [
         Recipe(f"scgan shards {GAN} --budget 8 --scale tiny --systems pix2pix --only consistency --count 2 "
                f"--judge-steps 1 {PIX}", "out", ("shards",), "place", None, clocked=True,
-               contested=("reproduction.json", "times/pix2pix.jsonl", "report/report.html")),
+               contested=("reproduction.json", "times/pix2pix.json", "report/report.html")),
     ],
 }  # fmt: skip
 

@@ -15,11 +15,12 @@ import numpy as np
 from PIL import Image
 
 from maskkit.errors import BuildError, ExchangeError, ImageError
+from maskkit.exchange.folders import EXPORT
 from maskkit.exchange.formats.label_png import encode_png, read_label_map
 from maskkit.exchange.formats.pairs import find_pairs, load, outside
 from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Pair, read_tables
 from maskkit.exchange.outgoing import Outgoing, SampleTable
-from maskkit.files.regular import read_regular_text
+from maskkit.files.regular import file_sha256, read_regular_text
 from maskkit.files.walking import files_below
 from maskkit.masks.raster import LabelMap
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
@@ -86,13 +87,31 @@ def read(source: Path, scheme: str | None, images: str | None, masks: str | None
         if not folder.is_dir():
             raise ExchangeError(f"{folder}: no such folder; name the folders with --images and --masks")
     if any(PART.fullmatch(path.name) for path in labels.glob("*/*.png")):
-        return _with_tables(_read_parts(source, photos, labels, regions), source)
+        return _with_tables(_as_exported(_read_parts(source, photos, labels, regions), source), source)
     pairs = [
         Pair(f"{name}{photo.suffix}", "train", (), problem, (photo, mask))
         for name, photo, mask, problem in find_pairs(source, photos, labels)
     ]
     incoming = Incoming("celebamask-hq", regions, (), pairs, lambda pair: load(pair, regions))
-    return _with_tables(incoming, source)
+    return _with_tables(_as_exported(incoming, source), source)
+
+
+def _as_exported(incoming: Incoming, source: Path) -> Incoming:
+    """Compare each photo with the list of an export, where there is one: JPEG has no checksum of its own."""
+    listed, load_pair = EXPORT.read(source), incoming.load
+
+    def load(pair: Pair) -> tuple[Picture, LabelMap]:
+        photo: Path = pair.files[0]
+        promised = listed.get(photo.relative_to(source).as_posix()) if photo.is_relative_to(source) else None
+        if promised and file_sha256(photo) != promised:
+            raise ImageError(
+                f"{photo} is not what was exported, by its SHA-256 in {EXPORT.name}; take it from a copy, or remove "
+                f"{EXPORT.name} to have it read as it is"
+            )
+        return load_pair(pair)
+
+    incoming.load = load
+    return incoming
 
 
 def _read_parts(source: Path, photos: Path, labels: Path, scheme: RegionScheme) -> Incoming:

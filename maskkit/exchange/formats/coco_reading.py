@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import ExchangeError, MaskkitError
+from maskkit.exchange.folders import check_export
 from maskkit.exchange.formats.label_png import voc_color
 from maskkit.exchange.formats.pairs import outside
 from maskkit.exchange.incoming import LARGEST_TABLE, Incoming, Known, Pair
@@ -38,6 +39,7 @@ def read(source: Path, scheme: str | None, images: str | None) -> Incoming:
     files = next((found for place in PLACES if (found := _json_files(source, place))), [])
     if not files:
         raise ExchangeError(f"{source}: there is no annotations/instances_train.json or its like")
+    check_export(source)
     contents = {path: _content(path) for path in files}
     own = source / "scheme.json"
     regions = load_scheme(scheme or own.absolute()) if scheme or own.is_file() else None

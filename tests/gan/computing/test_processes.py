@@ -10,8 +10,8 @@ from gan.computing.compute import Compute
 from gan.computing.processes import computing
 from gan.computing.spawning import Stop
 from gan.errors import InputError, RefusedByFirstError, RunError, SettingsError, TrainingError
+from gan.runs.checked_json import decode_line
 from gan.runs.checkpoint import Checkpoint, load_checkpoint
-from gan.runs.metrics_line import decode_line
 from gan.runs.presets import load_preset
 from gan.settings.run_settings import RunSettings
 from gan.training.fit import Request, fit, train

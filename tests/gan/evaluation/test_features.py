@@ -1,5 +1,7 @@
 """Set distances, answer scores and MS-SSIM against SciPy, torch-fidelity and their formulas written out."""
 
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from gan.evaluation.diversity import ms_ssim, scale_weights
 from gan.evaluation.features import answer_score, frechet_distance, kernel_distance
+from gan.evaluation.inception import NoInceptionError, load_inception
 
 
 @pytest.fixture
@@ -81,3 +84,19 @@ def test_ms_ssim(size: int, scales: int) -> None:
     noisy = [(x + sigma * torch.randn(x.shape, generator=noise)).clamp(-1, 1) for sigma in (0.1, 0.4)]
     little, much = (ms_ssim(x, one) for one in noisy)
     assert (little < 1).all() and (little > much).all() and (much > ms_ssim(x, -x)).all()
+
+
+def test_inceptions_weights_in_the_cache_are_what_their_name_promises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch compares the two only when it downloads."""
+    fidelity = ModuleType("torch_fidelity.feature_extractor_inceptionv3")
+    fidelity.URL_INCEPTION_V3 = "https://example.org/weights-inception-6726825d.pth"  # type: ignore[attr-defined]
+    fidelity.FeatureExtractorInceptionV3 = lambda *_: torch.nn.Identity()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch_fidelity", ModuleType("torch_fidelity"))
+    monkeypatch.setitem(sys.modules, fidelity.__name__, fidelity)
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    torch.save({}, tmp_path / "checkpoints" / "weights-inception-6726825d.pth")
+    with pytest.raises(NoInceptionError, match=r"inception-6726825d\.pth is damaged: its name promises .*delete it"):
+        load_inception(torch.device("cpu"))

@@ -40,7 +40,7 @@ def test_what_is_no_budget(text: str) -> None:
 
 
 def test_time_goes_on_from_the_checkpoint_that_a_run_goes_on_from(tmp_path: Path) -> None:
-    path = tmp_path / "times" / "scgan.jsonl"
+    path = tmp_path / "times" / "scgan.json"
     time = TrainingTime(path)
     time.start(0)
     time._since -= 10
@@ -56,9 +56,9 @@ def test_time_goes_on_from_the_checkpoint_that_a_run_goes_on_from(tmp_path: Path
     assert TrainingTime(path).at(10**9) == pytest.approx(10, abs=0.5)
 
 
-@pytest.mark.parametrize("content", [b"{}", b"\xff", b'{"step": 5, "seconds": 3.5, "crc32": "00000000"}\n'])
+@pytest.mark.parametrize("content", [b"{}", b"\xff", b'{"seconds": {"5": 3.5}, "crc32": "00000000"}\n'])
 def test_a_damaged_time_is_not_believed(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "scgan.jsonl"
+    path = tmp_path / "scgan.json"
     path.write_bytes(content)
     with pytest.raises(RunError, match="put it back, or delete it"):
         TrainingTime(path)

@@ -6,14 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan.errors import CheckpointError, IncompleteCheckpointError, NotFiniteError
+from gan.errors import CheckpointError, IncompleteCheckpointError, InputError, NotFiniteError
 from gan.evaluation.measures import evaluate_run
+from gan.nets import vgg
 from gan.pictures.sampling import sample
 from gan.runs.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint, load_newest
 from gan.runs.export import export_generator
 from gan.runs.loading import load_generator
+from gan.runs.release_weights import load_release_segmentor
 from gan.settings.run_settings import Settings
 from gan.training.fit import fit
+from maskkit.files.regular import file_sha256
+from tests.gan.released import release_segmentor
 
 
 @pytest.fixture
@@ -88,6 +92,32 @@ def test_pictures_that_are_no_numbers_are_not_measured(run: Path, drawn_shards: 
 def test_large_weights_are_no_infinite_ones(run: Path) -> None:
     change_weights(run, 3e38)  # their sum is infinite
     assert load_generator(run).step == 40
+
+
+def test_a_flipped_bit_of_the_releases_segmentor(tmp_path: Path) -> None:
+    path = tmp_path / "1_1_A.pth"
+    torch.save(release_segmentor(), path)
+    zero_a_block(path)
+    with pytest.raises(CheckpointError, match=r"1_1_A\.pth is damaged: its part .* is not what was written"):
+        load_release_segmentor(path)
+
+
+def test_weights_of_vgg19_are_what_their_name_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vgg, "_LAYERS", tuple(a if a == "M" else a // 8 for a in vgg._LAYERS))
+    path = tmp_path / "vgg19.pth"
+    torch.save(vgg.VGG19().state_dict(), path)
+    path.rename(published := tmp_path / f"vgg19-{file_sha256(path)[:8]}.pth")
+    whole = vgg.load_vgg19(published)[0].state_dict()
+    torch.save(whole, published, _use_new_zipfile_serialization=False)  # the same weights, other bytes
+    with pytest.raises(InputError, match=r"vgg19-.*\.pth is damaged: its name promises a SHA-256 of [0-9a-f]{8}\.\.\."):
+        vgg.load_vgg19(published)
+    torch.save(whole, path)
+    zero_a_block(path)
+    with pytest.raises(InputError, match=r"vgg19\.pth is damaged"):
+        vgg.load_vgg19(path)
+    torch.save(whole | {"features.0.bias": torch.full((8,), torch.nan)}, path)
+    with pytest.raises(InputError, match=r"vgg19\.pth is damaged: features\.0\.bias holds NaN"):
+        vgg.load_vgg19(path)
 
 
 def test_a_flipped_bit_of_an_exported_generator(run: Path, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import gan
+from gan.runs.checked_json import decode_line
 from gan.runs.checkpoint import load_checkpoint
-from gan.runs.metrics_line import decode_line
 from gan.runs.presets import load_settings
 from tests.drawn import write_drawn_shards
 

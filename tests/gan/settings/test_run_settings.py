@@ -131,3 +131,17 @@ def test_what_a_resume_may_change_is_what_changes_no_result() -> None:
         assert system_class(system).Settings.free_keys() == free
     a, b = load_preset("tiny"), load_preset("tiny", ["log.sample_every=7", "data.workers=2", "loss.lambda_seg=9"])
     assert first_difference(a, b) == ("loss.lambda_seg", 5.0, 9.0)
+
+
+def test_written_settings_are_held_to_their_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    write_settings(path, load_preset("tiny"))
+    text = path.read_text()
+    for damaged in (text.replace("seed = 0", "seed = 1"), text[: len(text) // 2].rpartition("\n[")[0]):
+        path.write_text(damaged)
+        with pytest.raises(SettingsError, match=r"config\.toml are not what was written, by the SHA-256 in the first"):
+            load_settings(path)
+        path.write_text(damaged.partition("\n")[2])  # changed by hand, as the first line says
+        assert load_settings(path, "tiny")
+    path.write_text(text.replace("remove this line", "remove this lime"))  # the settings are whole
+    assert load_settings(path) == load_preset("tiny")

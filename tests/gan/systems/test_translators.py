@@ -21,9 +21,9 @@ from gan.data.rows import one_hot
 from gan.errors import CheckpointError, InputError, SettingsError
 from gan.nets import vgg
 from gan.nets.losses import kl_to_standard_normal
+from gan.runs.checked_json import decode_line
 from gan.runs.checkpoint import load_checkpoint
 from gan.runs.generator_file import About
-from gan.runs.metrics_line import decode_line
 from gan.runs.presets import load_preset
 from gan.systems import build_system, system_class
 from gan.systems.base import System

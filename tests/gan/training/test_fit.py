@@ -180,7 +180,7 @@ def test_metrics_are_on_the_disk_before_a_checkpoint(
         assert synced[next(i for i, one in enumerate(synced) if one.startswith(name)) - 1] == "metrics.jsonl"
 
 
-@pytest.mark.parametrize("text", ["{}", "[" * 5000, "nothing"])
+@pytest.mark.parametrize("text", ["{}", "[" * 5000, "nothing", "", "[1]", '[{"from_step": 1, "crc32": "00000000"}]'])
 def test_a_damaged_environment_is_a_sentence(
     text: str, small_run: Path, drawn_shards: Path, small_settings: RunSettings, tmp_path: Path
 ) -> None:
@@ -325,3 +325,18 @@ def test_devices_that_are_not_there(
     with pytest.raises(GanError, match="device"):
         fit(drawn_shards, tmp_path / "run", small_settings, device=device)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_digit_of_the_environment_and_lost_settings(
+    small_run: Path, drawn_shards: Path, small_settings: RunSettings, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    environment = run / "environment.json"
+    fit(drawn_shards, run, small_settings, steps=40, resume=True, device="cpu")
+    assert [start["from_step"] for start in json.loads(environment.read_text())] == [0, 40]
+    environment.write_text(environment.read_text().replace('"from_step": 40', '"from_step": 41'))
+    with pytest.raises(RunError, match=r"environment\.json is damaged \(.*its checksum is another\); delete it"):
+        fit(drawn_shards, run, small_settings, steps=41, resume=True, device="cpu")
+    (run / "config.toml").write_text("# sha256 0123")  # the rest would come from the preset `paper`
+    with pytest.raises(RunError, match=r"config\.toml is damaged: every run notes its data\.shards"):
+        load_generator(run)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan.errors import RunError
+from gan.errors import RunError, SettingsError
 from gan.runs.checkpoint import Best, checkpoint_paths, load_checkpoint
 from gan.runs.loading import load_generator
-from gan.runs.presets import load_preset
+from gan.runs.presets import load_preset, load_settings
 from gan.settings.run_settings import RunSettings
 from gan.training.fit import fit
 from gan.training.validation import Validation
@@ -159,9 +159,12 @@ def test_what_may_change_on_resume(whole: Path, drawn_shards: Path, settings: Ru
     rows = settings.model_copy(update={"log": log.model_copy(update={"evaluate_rows": 5})})
     with pytest.raises(RunError, match=r"log\.evaluate_rows = 6, and 5 is asked for"):
         fit(drawn_shards, run, rows, steps=43, device="cpu", resume=True)
-    # Someone has edited config.toml: the checkpoint knows better.
+    # Someone has edited config.toml, or a disk has: the checkpoint knows better.
     config = run / "config.toml"
     config.write_text(config.read_text().replace("lambda_seg = 10.0", "lambda_seg = 11.0"))
+    with pytest.raises(SettingsError, match=r"config\.toml are not what was written, .* remove that line"):
+        load_settings(config)
+    config.write_text(config.read_text().partition("\n")[2])
     other = load_preset("tiny", [*SMALL, *EVERYTHING, "loss.lambda_seg=11"])
     with pytest.raises(RunError, match=r"step-000042\.pt was made with loss\.lambda_seg = 10.*11"):
         fit(drawn_shards, run, other, steps=43, device="cpu", resume=True)

@@ -68,6 +68,24 @@ def test_weights_that_are_code_are_not_run(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "ran").exists()
 
 
+@needs_mtcnn
+def test_weights_that_are_not_those_that_were_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    folder = mtcnn._folder()
+    assert folder is not None
+    shutil.copytree(folder, tmp_path / "facenet_pytorch")
+    shutil.copytree(next(folder.parent.glob("facenet_pytorch-*")), tmp_path / "facenet_pytorch-0.dist-info")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert len(mtcnn._load.__wrapped__()[0]) == 3
+    damaged = tmp_path / "facenet_pytorch" / "data" / "pnet.pt"
+    weights = torch.load(damaged, weights_only=True)
+    weights["conv1.bias"][0] += 1
+    torch.save(weights, damaged)
+    with pytest.raises(DetectionError, match=rf"{damaged} is damaged: it is not what was installed, by its SHA-256"):
+        mtcnn._load.__wrapped__()
+
+
 def test_the_stand_in_keeps_the_boxes_that_greedy_suppression_keeps() -> None:
     import torch
 

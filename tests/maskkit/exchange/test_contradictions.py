@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import maskkit
 from maskkit.detection.cascade import STEPS
@@ -97,3 +98,43 @@ def test_a_long_id_forbids_no_export(tmp_path: Path) -> None:
     reader = maskkit.ShardReader(tmp_path / "back")
     assert {reader[i]["id"] for i in range(3)} == {row.id for row in rows}
     assert np.array_equal(reader[1]["image"], rows[0].image)
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "old", "new"),
+    [
+        ("coco", "annotations/instances_val.json", '"Male": 1', '"Male": 0'),
+        ("cvat", "labelmap.txt", "lips:255,0,0", "lips:255,0,1"),
+        ("cvat", "ImageSets/Segmentation/val.txt", "val/000042", "val/000043"),
+    ],
+)
+def test_tables_of_exports_to_tools(
+    drawn_shards: Path, tmp_path: Path, format: str, name: str, old: str, new: str
+) -> None:
+    maskkit.export_shards(drawn_shards, tmp_path / "out", format, split="val")
+    path = tmp_path / "out" / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ExchangeError, match=rf"{path.name} is not what was exported, .*remove export\.json"):
+        maskkit.import_masks(tmp_path / "out", tmp_path / "back", format)
+
+
+def test_a_jpeg_of_an_export_that_decodes_otherwise_is_left_out(drawn_shards: Path, tmp_path: Path) -> None:
+    maskkit.export_shards(drawn_shards, tmp_path / "out", "celebamask-hq", split="val")
+    photo = tmp_path / "out" / "CelebA-HQ-img" / "3.jpg"
+    Image.open(photo).save(photo, quality=50)
+    options = maskkit.ImportOptions(scheme="scgan")
+    result = maskkit.import_masks(tmp_path / "out", tmp_path / "back", "celebamask-hq", options)
+    (reason,) = result.reasons
+    assert result.skipped == 1 and "CelebA-HQ-img/3.jpg is not what was exported" in reason
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.txt"])
+def test_a_block_that_a_disk_has_lost_is_no_text(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"".join(b"%06d.jpg%s%d\n" % (i, b"," if name == "t.csv" else b" ", i % 3) for i in range(9000)))
+    assert len(read_pairs(path)) > 8000
+    content = bytearray(path.read_bytes())
+    content[4102:4108] = bytes(6)  # inside of a name, which would be another's
+    path.write_bytes(content)
+    with pytest.raises(BuildError, match=rf"{name}: damaged, or no text: it holds zero bytes"):
+        read_pairs(path)
