@@ -50,7 +50,7 @@ def _table(table: Table) -> str:
 
 def _head(column: Column) -> str:
     arrow = f'<abbr title="{BETTER[column.better]}">{ARROWS[column.better]}</abbr>'
-    return f'<th scope="col">{_text(column.title)} {arrow}</th>'
+    return f'<th scope="col">{_text(column.title)}&nbsp;{arrow}</th>'
 
 
 def _line(table: Table, row: Row) -> str:
@@ -63,7 +63,7 @@ def _cell(table: Table, row: Row, column: Column) -> str:
     text, mark = table.shown(row, column)
     if mark is None:
         return f"<td>{text}</td>"
-    return f'<td><abbr title="{_text(table.reasons[mark - 1])}">\u2013<sup>{mark}</sup></abbr></td>'
+    return f'<td><abbr title="{_text(table.reasons[mark - 1])}">\u2014<sup>{mark}</sup></abbr></td>'
 
 
 def _below(table: Table) -> str:
