@@ -62,7 +62,7 @@ def table_html(table: Table) -> str:
 
 def _head(column: Column) -> str:
     arrow = f'<abbr title="{BETTER[column.better]}">{ARROWS[column.better]}</abbr>'
-    return f'<th scope="col">{text_html(column.title)} {arrow}</th>'
+    return f'<th scope="col">{text_html(column.title)}&nbsp;{arrow}</th>'
 
 
 def _line(table: Table, row: Row) -> str:
@@ -75,7 +75,7 @@ def _cell(table: Table, row: Row, column: Column) -> str:
     text, mark = table.shown(row, column)
     if mark is None:
         return f"<td>{text}</td>"
-    return f'<td><abbr title="{text_html(table.reasons[mark - 1])}">\u2013<sup>{mark}</sup></abbr></td>'
+    return f'<td><abbr title="{text_html(table.reasons[mark - 1])}">\u2014<sup>{mark}</sup></abbr></td>'
 
 
 def _below(table: Table) -> str:

@@ -173,11 +173,11 @@ def _bound(reports: Mapping[str, Report], column: Column, bound: str | float | N
     if bound is None:
         return Cell(None, "the measure has no such bound")
     wanted = bound if isinstance(bound, str) else column.key
-    found = {
-        name: value for name, report in reports.items() if (value := _cell(report, wanted).value) is not None
-    }  # fmt: skip
+    cells = {name: _cell(report, wanted) for name, report in reports.items()}
+    found = {name: cell.value for name, cell in cells.items() if cell.value is not None}
     if not found:
-        return Cell(None, "no run has this figure")
+        reasons = {cell.reason for cell in cells.values()}
+        return Cell(None, reasons.pop() if len(reasons) == 1 else "no run has this figure")
     if not isinstance(bound, str):
         return Cell(bound)
     shown = {name: f"{value:.{column.decimals}f}" for name, value in found.items()}
