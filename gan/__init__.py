@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gan.evaluation.measures import evaluate_run
     from gan.pictures.rendering import render
     from gan.pictures.sampling import sample
+    from gan.pictures.translating import make_layouts
     from gan.runs.export import export_generator
     from gan.runs.loading import load_generator
     from gan.runs.presets import load_preset, load_settings
@@ -34,6 +35,7 @@ __all__ = [
     "load_preset",
     "load_release",
     "load_settings",
+    "make_layouts",
     "render",
     "sample",
 ]
@@ -50,6 +52,7 @@ _HOMES = {
     "load_preset": "runs.presets",
     "load_release": "runs.release_weights",
     "load_settings": "runs.presets",
+    "make_layouts": "pictures.translating",
     "render": "pictures.rendering",
     "sample": "pictures.sampling",
 }
