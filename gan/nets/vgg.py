@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.errors import InputError
+from maskkit.files.regular import read_regular
 
 # Channels of the convolutions up to the fifth group's first, "M" a halving; numbered as torchvision's `features`.
 _LAYERS = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512)
@@ -49,7 +50,7 @@ def load_vgg19(path: Path) -> tuple[VGG19, Tensor]:
     Nothing in the file is executed. Raises InputError where it is something else.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise InputError(f"loss.vgg_weights: {path} cannot be read: {error.strerror or error}") from error
     given = _tensors(path, content)
@@ -58,16 +59,23 @@ def load_vgg19(path: Path) -> tuple[VGG19, Tensor]:
     weights = {}
     for key, expected in network.state_dict().items():
         found = given.get(key) if isinstance(given, dict) else None
-        if not isinstance(found, Tensor) or found.shape != expected.shape or not found.is_floating_point():
+        if not isinstance(found, Tensor) or found.shape != expected.shape or not _is_plain(found):
             shape = tuple(found.shape) if isinstance(found, Tensor) else "missing"
             raise InputError(
                 f"loss.vgg_weights: {path} is no state dict of torchvision's vgg19: {key} is {shape}, and floats of "
                 f"{tuple(expected.shape)} are needed"
             )
+        if not found.isfinite().all():
+            raise InputError(f"loss.vgg_weights: {path}: {key} holds NaN or infinite values; take another copy")
         weights[key] = found.float()
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
     return network, torch.frombuffer(bytearray(hashlib.sha256(content).digest()), dtype=torch.uint8)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Say whether it holds floats one after the other: a file may also name tensors that are sparse, or have none."""
+    return tensor.is_floating_point() and tensor.layout is torch.strided and tensor.device.type == "cpu"
 
 
 def _tensors(path: Path, content: bytes) -> Any:

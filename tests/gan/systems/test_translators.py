@@ -1,5 +1,6 @@
 """Pix2Pix, CycleGAN and SPADE: sizes, who learns from what, chance, and the whole way through the door."""
 
+import os
 import pickle
 from functools import partial
 from itertools import cycle
@@ -303,11 +304,18 @@ def test_spade_without_vgg_says_so_and_with_it_holds_to_one_file(
         on.load_state(off.state())
     same = torch.zeros(1, 3, 32, 32)
     assert on.looks(same, same) == 0
-    weights["features.2.weight"] = torch.zeros(1)
-    torch.save(weights, tmp_path / "wrong.pth")
+    second = weights["features.2.weight"]
+    others = {"wrong": torch.zeros(1), "nan": second / 0, "sparse": second.to_sparse(), "meta": second.to("meta")}
+    for name, other in others.items():
+        torch.save(weights | {"features.2.weight": other}, tmp_path / f"{name}.pth")
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(print, protocol=2))
+    os.mkfifo(tmp_path / "pipe.pth")
     for name, reason in (
         ("wrong.pth", r"no state dict of torchvision's vgg19: features.2.weight is \(1,\), and floats of \(8, 8, 3, 3"),
+        ("nan.pth", "features.2.weight holds NaN or infinite values"),
+        ("sparse.pth", r"features.2.weight is \(8, 8, 3, 3\), and floats"),
+        ("meta.pth", r"features.2.weight is \(8, 8, 3, 3\), and floats"),
+        ("pipe.pth", "cannot be read: a named pipe"),
         ("evil.pth", "is no file of tensors alone and is not opened"),
         ("none.pth", "cannot be read: No such file"),
     ):
