@@ -7,8 +7,10 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import gan
@@ -31,6 +33,7 @@ from gan.systems.base import System
 from gan.systems.given import Given
 from gan.systems.replay_pool import ReplayPool
 from gan.training.fit import Request, train
+from tests.drawn import face_points
 from tests.gan.computing.test_processes import farthest
 from tests.gan.resuming import CUT
 from tests.gan.systems.test_scgan import DATA, changed, make_batches, noise, weights
@@ -222,10 +225,32 @@ def test_cyclegan_learns_both_ways_from_what_does_not_belong_together(drawn_shar
     x = torch.rand(2, 3, 32, 32, generator=noise()) * 2 - 1
     found = [gan.load_generator(tmp_path / name).layouts(x) for name in ("run", "both.safetensors")]
     assert found[0].shape == (2, 32, 32) and found[0].max() < 7 and torch.equal(*found)
+    row = f"{drawn_shards}/train-00000.h5#1"
+    photo = maskkit.read_face(row, 32).image
+    (path,) = gan.make_layouts(tmp_path / "run", [row], tmp_path / "made")
+    with Image.open(path) as picture:
+        assert (path.name, picture.mode) == ("train-00000-1.png", "P")
+        x = torch.from_numpy(photo).permute(2, 0, 1)[None] / 127.5 - 1
+        expected = gan.load_generator(tmp_path / "run").layouts(x)[0].numpy()
+        assert np.array_equal(np.asarray(picture), expected)
     with pytest.raises(SettingsError, match=r"has other channels than it takes .* set loss.lambda_identity=0"):
         load_preset("tiny", ["generator.layouts=one-hot"], system="cyclegan")
     system = build("cyclegan", "generator.layouts=one-hot", "loss.lambda_identity=0")
     assert not any("identity" in name for name in system.train_round(cycle(make_batches(1)), noise()))
+
+
+def test_what_has_no_layouts_to_give_says_so(drawn_shards: Path, small_run: Path, tmp_path: Path) -> None:
+    """Another system, points without a photo, and two faces of one name; no folder is left behind."""
+    row, out, points = f"{drawn_shards}/train-00000.h5#1", tmp_path / "made", tmp_path / "face.pts"
+    maskkit.write_points(points, face_points(32))
+    for faces, reason in (
+        ([row], "SCGAN has learned no way from pictures to layouts; CycleGAN learns both ways"),
+        ([str(points)], "face.pts holds points and no photo"),
+        ([row, row], "two faces would give layouts of the name train-00000-1.png"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            gan.make_layouts(small_run, faces, out)
+    assert not out.exists()
 
 
 def test_spade_steps_change_their_own_networks_only() -> None:
