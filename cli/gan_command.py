@@ -9,7 +9,7 @@ from cli.gan_export import export, import_release
 from cli.gan_figures import figure
 from cli.gan_fit import fit
 from cli.gan_measures import compare, evaluate
-from cli.gan_pictures import render, sample
+from cli.gan_pictures import layouts, render, sample
 from cli.gan_reproduce import reproduce
 from cli.gan_systems import systems
 from cli.shared import run
@@ -24,6 +24,7 @@ group.add_command(systems)
 group.add_command(fit)
 group.add_command(sample)
 group.add_command(render)
+group.add_command(layouts)
 group.add_command(export)
 group.add_command(import_release)
 group.add_command(figure)

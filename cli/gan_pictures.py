@@ -132,3 +132,29 @@ def render(
         print_json({"output": str(output), "frames": frames, "fps": fps, "rows": rows})
     else:
         say(f"{output}: {frames} frames", err=True)
+
+
+@click.command()
+@RUN
+@click.argument("faces", nargs=-1, required=True, metavar="FACE...")
+@click.option("-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
+@DEVICE
+@OVERWRITE
+@as_json
+def layouts(run_folder: Path, faces: tuple[str, ...], out: Path, device: str, overwrite: bool, as_json: bool) -> None:
+    """Write the layout that a CycleGAN makes of each FACE, a palette PNG: its other direction.
+
+    RUN is a run's folder, a checkpoint file or an exported .safetensors file. A FACE is a photo, which is aligned by
+    its eyes, or a shard row (x.h5#12).
+
+    Example: gan layouts run portrait.jpg shards/val-00000.h5#3 -o layouts
+    """
+    import gan
+
+    make_layouts = gan.make_layouts
+    with progress("layouts", len(faces)) as advance:
+        written = make_layouts(run_folder, faces, out, device=device, overwrite=overwrite, on_face=advance)
+    if as_json:
+        print_json({"layouts": [str(path) for path in written]})
+    else:
+        say(f"{out}: {len(written)} layouts", err=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gan.experiments.request import plan_reproduction
     from gan.pictures.rendering import render
     from gan.pictures.sampling import sample
+    from gan.pictures.translating import make_layouts
     from gan.runs.export import export_generator
     from gan.runs.loading import load_generator
     from gan.runs.presets import load_preset, load_settings
@@ -39,6 +40,7 @@ __all__ = [
     "load_preset",
     "load_release",
     "load_settings",
+    "make_layouts",
     "plan_reproduction",
     "rehearse",
     "render",
@@ -59,6 +61,7 @@ _HOMES = {
     "load_preset": "runs.presets",
     "load_release": "runs.release_weights",
     "load_settings": "runs.presets",
+    "make_layouts": "pictures.translating",
     "plan_reproduction": "experiments.request",
     "rehearse": "experiments.rehearsal",
     "render": "pictures.rendering",

@@ -8,9 +8,13 @@ from typing import Any
 
 import click
 import pytest
+import torch
 
 import gan
+import maskkit
 from cli import gan_command, maskkit_command
+from gan.data.description import DataDescription
+from gan.systems import SYSTEMS, system_class
 from tests.conftest import ROOT
 from tests.gan.conftest import SMALL
 
@@ -47,3 +51,39 @@ def test_the_readmes_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert names["channels"].shape == (7, *names["photo"].shape[:2])
     assert len(names["reader"]) == 40
     assert names["image"].shape == (1, 3, 32, 32) and names["image"].abs().max() <= 1
+
+
+def sections() -> dict[str, str]:
+    """The sections of docs/systems.md by their systems."""
+    parts = re.split(r"^## (.+)$", (ROOT / "docs" / "systems.md").read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def plainly(value: object) -> str:
+    """A setting as the page writes it."""
+    return "empty" if value == "" else str(value)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_page_of_each_system_says_what_its_presets_and_networks_are(system: str) -> None:
+    """Every setting of its own, and every network's parameters; its sketch and its command."""
+    section = sections()[system]
+    cells = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in section.splitlines()]
+    presets = [gan.load_preset(name, system=system) for name in ("paper", "tiny")]
+    expected: dict[str, list[str]] = {}
+    for settings in presets:
+        for part, values in settings.model_dump().items():
+            if part in ("generator", "critic", "segmentor", "loss", "optimiser", "averaging"):
+                for name, value in values.items():
+                    expected.setdefault(f"{part}.{name}", []).append(plainly(value))
+        for key in ("data.size", "schedule.batch", "schedule.n_repeat", "schedule.epochs", "schedule.decay_epochs"):
+            part, name = key.split(".")
+            expected.setdefault(key, []).append(plainly(getattr(getattr(settings, part), name)))
+    assert {row[0]: row[2:] for row in cells if len(row) == 4 and "." in row[0]} == expected
+    for settings, column in zip(presets, (1, 2), strict=True):
+        data = DataDescription(settings.data.size, maskkit.load_scheme("scgan"), tuple("abcde"), 10)
+        with torch.device("meta"):
+            networks = {name: build() for name, build in system_class(system).build(settings, data).items()}
+        counted = {name: f"{sum(p.numel() for p in network.parameters()):,}" for name, network in networks.items()}
+        assert {row[0]: row[column] for row in cells if len(row) == 3 and row[0] in networks} == counted
+    assert f"](images/systems/{system}.svg)" in section and "gan fit SHARDS" in section

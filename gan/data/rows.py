@@ -205,8 +205,12 @@ def as_batch(images: Tensor, c: Tensor, layouts: Tensor, fresh: Tensor | None = 
 
     `fresh` are the layouts for the generator, if they are others.
     """
-    x = images.new_empty((len(images), 3, *images.shape[1:3]), dtype=torch.float32)
-    # Divided by a tensor: by a number, CUDA would multiply with its rounded inverse.
-    x.copy_(images.permute(0, 3, 1, 2)).div_(x.new_full((), 127.5)).sub_(1)
     s_idx = layouts.long()
-    return Batch(x, c.float(), s_idx, s_idx if fresh is None else fresh.long())
+    return Batch(as_images(images), c.float(), s_idx, s_idx if fresh is None else fresh.long())
+
+
+def as_images(pictures: Tensor) -> Tensor:
+    """Turn pictures uint8 (N, H, W, 3) into images float32 (N, 3, H, W) in [-1, 1], on their device."""
+    x = pictures.new_empty((len(pictures), 3, *pictures.shape[1:3]), dtype=torch.float32)
+    # Divided by a tensor: by a number, CUDA would multiply with its rounded inverse.
+    return x.copy_(pictures.permute(0, 3, 1, 2)).div_(x.new_full((), 127.5)).sub_(1)

@@ -67,7 +67,7 @@ def load_vgg19(path: Path) -> tuple[VGG19, Tensor]:
     weights = {}
     for key, expected in network.state_dict().items():
         found = given.get(key) if isinstance(given, dict) else None
-        if not isinstance(found, Tensor) or found.shape != expected.shape or not found.is_floating_point():
+        if not isinstance(found, Tensor) or found.shape != expected.shape or not _is_plain(found):
             shape = tuple(found.shape) if isinstance(found, Tensor) else "missing"
             raise InputError(
                 f"loss.vgg_weights: {path} is no state dict of torchvision's vgg19: {key} is {shape}, and floats of "
@@ -79,6 +79,11 @@ def load_vgg19(path: Path) -> tuple[VGG19, Tensor]:
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
     return network, torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Say whether it holds floats one after the other: a file may also name tensors that are sparse, or have none."""
+    return tensor.is_floating_point() and tensor.layout is torch.strided and tensor.device.type == "cpu"
 
 
 def _tensors(path: Path, content: bytes) -> Any:

@@ -82,6 +82,20 @@ class LoadedGenerator(nn.Module):
         images: Tensor = self.network(*(tensor.to(self.device, self.dtype) for tensor in inputs))
         return images
 
+    @torch.no_grad()
+    def layouts(self, x: Tensor) -> Tensor:
+        """Give the layouts int64 (N, size, size) of pictures `x` (N, 3, size, size) in [-1, 1].
+
+        The other direction of a system that learns both, CycleGAN. Raises InputError for another, or another shape.
+        """
+        other = getattr(self.network, "layouts", None)
+        if other is None:
+            raise InputError(f"{self.title} has learned no way from pictures to layouts; CycleGAN learns both ways")
+        if x.shape[1:] != (3, self.size, self.size):
+            raise InputError(f"x has the shape {tuple(x.shape)}, and (N, 3, {self.size}, {self.size}) is needed")
+        found: Tensor = other(x.to(self.device, self.dtype))
+        return found
+
     def need(self, *names: str, what: str) -> None:
         """Raise InputError where the generator does not take what something is about."""
         for name in names:

@@ -164,5 +164,5 @@ class ACWGAN(WGAN):
     Settings = AcwganSettings
     title = "ACWGAN"
     paper = (
-        "Odena, Olah, Shlens: Image Synthesis with Auxiliary Classifier GANs, arXiv 1610.09585, as its WGAN-GP release"
+        "Odena, Olah, Shlens: Conditional Image Synthesis with Auxiliary Classifier GANs, arXiv 1610.09585; by WGAN-GP"
     )

@@ -15,6 +15,7 @@ from cli.maskkit_command import group as maskkit_group
 from maskkit.files.records import files_below
 from tests.drawn import face_points, write_drawn_shards
 from tests.gan.conftest import SMALL
+from tests.gan.resuming import CUT
 from tests.gan.runs.test_release_weights import release_generator
 
 ROOT = Path(__file__).parent.parent.parent
@@ -90,6 +91,10 @@ RECIPES: dict[str, list[Recipe]] = {
         Recipe(f"run -o {GAN} --from a.pts --to b.pts --frames 2", "m.gif", ("run", "a.pts", "b.pts")),
         Recipe(f"run -o {GAN} --from a.pts --to b.pts --frames 2", "frames", ("run", "a.pts", "b.pts"), "folder"),
     ],
+    "gan layouts": [
+        Recipe(f"both shards/train-00000.h5#1 -o {GAN}", "layouts", ("both", "shards"), "results", owner=False,
+               contested=("train-00000-1.png",)),
+    ],
     "gan export": [Recipe("run -o {}", "g.safetensors", ("run",), owner=False)],
     "gan import-release": [Recipe("G.pth -o {}", "g.safetensors", ("G.pth",), owner=False)],
     "gan figure panels": [
@@ -159,6 +164,8 @@ def make_inputs(folder: Path, fork: Callable[[Callable[[], object]], None]) -> N
         maskkit.write_points(folder / f"{name}.pts", face_points(64, turn=turn))
     shards = write_drawn_shards(folder / "shards", {"train": 8, "val": 4}, shard_size=4)
     fork(lambda: gan.fit(shards, folder / "run", gan.load_preset("tiny", SMALL), steps=2, device="cpu"))
+    both = gan.load_preset("tiny", CUT["cyclegan"], system="cyclegan")
+    fork(lambda: gan.fit(shards, folder / "both", both, steps=1, device="cpu"))
     torch.save(release_generator(), folder / "G.pth")
     (folder / "pairs" / "images").mkdir(parents=True)
     (folder / "pairs" / "masks").mkdir()

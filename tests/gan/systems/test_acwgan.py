@@ -17,10 +17,11 @@ from gan.runs.presets import load_preset
 from gan.systems import build_system, system_class
 from gan.systems.given import Given
 from tests.gan.resuming import CUT
-from tests.gan.systems.test_scgan import make_batches, noise, weights
+from tests.gan.systems.test_scgan import changed, make_batches, noise, weights
 
 ATTRIBUTES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 CPU = torch.device("cpu")
+DATA = DataDescription(32, maskkit.load_scheme("scgan"), ATTRIBUTES[:3], 12)
 SYSTEMS = ("wgan-gp", "acwgan")
 
 
@@ -54,8 +55,7 @@ def test_other_sizes(size: int) -> None:
 def test_a_round_moves_both_and_names_its_losses(system: str, updates: str) -> None:
     """The attribute head is there where there are attributes, and its loss alone."""
     settings = load_preset("paper", [*CUT[system], "schedule.n_repeat=2", f"critic.updates={updates}"], system=system)
-    data = DataDescription(32, maskkit.load_scheme("scgan"), ATTRIBUTES[:3], 12)
-    made = build_system(settings, data, Compute(CPU))
+    made = build_system(settings, DATA, Compute(CPU))
     before = {name: weights(network) for name, network in made.networks.items()}
     losses = made.train_round(cycle(make_batches(2)), noise())
     assert all(not torch.equal(weights(network), before[name]) for name, network in made.networks.items())
@@ -65,6 +65,28 @@ def test_a_round_moves_both_and_names_its_losses(system: str, updates: str) -> N
         f"loss_g/{name}" for name in ("fake", *further, "total")
     ]
     assert made.generate(Given(torch.zeros(2, settings.n_z), torch.zeros(2, 3))).shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_each_step_changes_its_own_network_only(system: str) -> None:
+    """And the gradient at the fakes is that of -D_d, and with attributes of 5 A_c, written out."""
+    made = build_system(load_preset("paper", CUT[system], system=system), DATA, Compute(CPU))
+    now = made.draw_once(make_batches(1)[0], noise())
+    x_fake = made.fake(now)
+    for name, step in (
+        ("D", lambda: made.critic_step(now, x_fake.detach())),
+        ("G", lambda: made.generator_step(now, x_fake)),
+    ):
+        before = {key: weights(network) for key, network in made.networks.items()}
+        step()
+        assert changed(made, before) == {name}
+    x_fake = torch.rand(4, 3, 32, 32, generator=noise(), requires_grad=True)
+    score, logits = made.networks["D"](x_fake)
+    p = torch.sigmoid(logits)
+    a_c = -(now.c * p.log() + (1 - now.c) * (1 - p).log()).sum() / 4 if system == "acwgan" else torch.zeros(())
+    (expected,) = torch.autograd.grad(-score.mean() + 5 * a_c, x_fake)
+    made.generator_step(now, x_fake)
+    torch.testing.assert_close(x_fake.grad, expected, rtol=1e-4, atol=1e-8)
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)

@@ -1,13 +1,16 @@
 """Pix2Pix, CycleGAN and SPADE: sizes, who learns from what, chance, and the whole way through the door."""
 
+import os
 import pickle
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import gan
@@ -30,6 +33,7 @@ from gan.systems.base import System
 from gan.systems.given import Given
 from gan.systems.replay_pool import ReplayPool
 from gan.training.fit import Request, train
+from tests.drawn import face_points
 from tests.gan.computing.test_processes import farthest
 from tests.gan.resuming import CUT
 from tests.gan.systems.test_scgan import DATA, changed, make_batches, noise, weights
@@ -115,6 +119,23 @@ def test_pix2pix_steps_change_their_own_network_only() -> None:
         assert changed(system, before) == {name}
 
 
+def test_pix2pix_learns_from_both_terms_and_halves_its_critics() -> None:
+    """The gradient at the fakes is that of the loss written out, and the critic's loss is the mean of its two."""
+    system = build("pix2pix")
+    draws = system.draw(iter(make_batches(1)), noise())
+    layouts = system.networks["G"].coding(one_hot(draws.s_idx, 7))
+    x_fake = torch.rand(4, 3, 32, 32, generator=noise(), requires_grad=True)
+    score = system.networks["D"](torch.cat([layouts, x_fake], 1))
+    loss = -score.sigmoid().log().mean() + 100 * (x_fake - draws.x).abs().mean()
+    (expected,) = torch.autograd.grad(loss, x_fake)
+    system.generator_step(layouts, draws.x, x_fake)
+    torch.testing.assert_close(x_fake.grad, expected, rtol=1e-4, atol=1e-8)
+    real, fake = (system.networks["D"](torch.cat([layouts, x], 1)).sigmoid() for x in (draws.x, x_fake))
+    expected = -(real.log().mean() + (1 - fake).log().mean()) / 2
+    found = system.critic_step(layouts, draws.x, x_fake.detach())["loss_d/total"]
+    torch.testing.assert_close(found, expected.detach())
+
+
 def test_pix2pix_drops_by_the_signs_of_z() -> None:
     """As torch's dropout of one half with the same masks; nothing else is left to chance."""
     network = build("pix2pix", "data.size=32").networks["G"].eval()
@@ -142,6 +163,28 @@ def test_cyclegan_steps_change_their_own_networks_only() -> None:
         before = state(system)
         step()
         assert changed(system, before) == (set("GF") if name == "GF" else {name})
+
+
+def test_cyclegan_learns_from_critics_and_cycles() -> None:
+    """The gradients at the fakes are those of the loss written out; identities add 5 times theirs."""
+    system = build("cyclegan")
+    draws = system.draw(iter(make_batches(1)), noise())
+    x, s = draws.x, system.coding(one_hot(draws.s_idx, 7))
+    fakes = [torch.rand(4, 3, 32, 32, generator=noise(), requires_grad=True) for _ in range(2)]
+    x_fake, s_fake = fakes
+    nets = system.networks
+    to_photo, to_layout = nets["G"].network, nets["F"]
+    cycles = (to_layout(x_fake) - s).abs().mean() + (to_photo(s_fake) - x).abs().mean()
+    judged = (nets["D_x"](x_fake) - 1).square().mean() + (nets["D_s"](s_fake) - 1).square().mean()
+    expected = torch.autograd.grad(judged + 10 * cycles, fakes)
+    same = (to_photo(x) - x).abs().mean() + (to_layout(s) - s).abs().mean()
+    real, fake = nets["D_s"](s), nets["D_s"](s_fake)
+    critic = ((real - 1).square().mean() + fake.square().mean()) / 2
+    found = system.generators_step(x, s, x_fake, s_fake)
+    for one, gradient in zip(fakes, expected, strict=True):
+        torch.testing.assert_close(one.grad, gradient, rtol=1e-4, atol=1e-8)
+    torch.testing.assert_close(found["loss_g/identity_x"] + found["loss_g/identity_s"], 5 * same.detach())
+    torch.testing.assert_close(system.critic_step("s", s, s_fake.detach())["loss_d_s/total"], critic.detach())
 
 
 def test_a_pool_shows_half_of_the_newest_and_forgets_what_it_has_shown() -> None:
@@ -180,12 +223,34 @@ def test_cyclegan_learns_both_ways_from_what_does_not_belong_together(drawn_shar
     assert int(saved["x/filled"]) == 5 and saved["s/images"].abs().amax((1, 2, 3)).min() > 0
     gan.export_generator(tmp_path / "run", tmp_path / "both.safetensors")
     x = torch.rand(2, 3, 32, 32, generator=noise()) * 2 - 1
-    found = [gan.load_generator(tmp_path / name).network.layouts(x) for name in ("run", "both.safetensors")]
+    found = [gan.load_generator(tmp_path / name).layouts(x) for name in ("run", "both.safetensors")]
     assert found[0].shape == (2, 32, 32) and found[0].max() < 7 and torch.equal(*found)
+    row = f"{drawn_shards}/train-00000.h5#1"
+    photo = maskkit.read_face(row, 32).image
+    (path,) = gan.make_layouts(tmp_path / "run", [row], tmp_path / "made")
+    with Image.open(path) as picture:
+        assert (path.name, picture.mode) == ("train-00000-1.png", "P")
+        x = torch.from_numpy(photo).permute(2, 0, 1)[None] / 127.5 - 1
+        expected = gan.load_generator(tmp_path / "run").layouts(x)[0].numpy()
+        assert np.array_equal(np.asarray(picture), expected)
     with pytest.raises(SettingsError, match=r"has other channels than it takes .* set loss.lambda_identity=0"):
         load_preset("tiny", ["generator.layouts=one-hot"], system="cyclegan")
     system = build("cyclegan", "generator.layouts=one-hot", "loss.lambda_identity=0")
     assert not any("identity" in name for name in system.train_round(cycle(make_batches(1)), noise()))
+
+
+def test_what_has_no_layouts_to_give_says_so(drawn_shards: Path, small_run: Path, tmp_path: Path) -> None:
+    """Another system, points without a photo, and two faces of one name; no folder is left behind."""
+    row, out, points = f"{drawn_shards}/train-00000.h5#1", tmp_path / "made", tmp_path / "face.pts"
+    maskkit.write_points(points, face_points(32))
+    for faces, reason in (
+        ([row], "SCGAN has learned no way from pictures to layouts; CycleGAN learns both ways"),
+        ([str(points)], "face.pts holds points and no photo"),
+        ([row, row], "two faces would give layouts of the name train-00000-1.png"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            gan.make_layouts(small_run, faces, out)
+    assert not out.exists()
 
 
 def test_spade_steps_change_their_own_networks_only() -> None:
@@ -200,6 +265,26 @@ def test_spade_steps_change_their_own_networks_only() -> None:
     before = state(system)
     system.critic_step(draws.x, s, torch.zeros_like(draws.x))
     assert changed(system, before) == {"D"}
+
+
+def test_spade_learns_from_scores_and_maps_of_both_scales(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradient at the fakes is that of the loss written out; the critic's is the hinge's."""
+    system = build("spade")
+    system.networks["D"].eval()  # where spectral vectors stay
+    draws = system.draw(iter(make_batches(1)), noise())
+    x, s = draws.x, one_hot(draws.s_idx, 7)
+    x_fake = torch.rand(4, 3, 32, 32, generator=noise(), requires_grad=True)
+    monkeypatch.setattr(system, "fake", lambda x, s, e: (x_fake, {"loss_g/kl": 0 * sum(map(torch.sum, weighted))}))
+    weighted = [p for name in "GE" for p in system.networks[name].parameters()]  # all have a gradient, of 0
+    real, fake = (system.networks["D"](torch.cat([s, one], 1)) for one in (x, x_fake))
+    score = -(fake[0][-1].mean() + fake[1][-1].mean()) / 2
+    apart = [(a - b).abs().mean() for i in (0, 1) for a, b in zip(real[i][:4], fake[i][:4], strict=True)]
+    (expected,) = torch.autograd.grad(score + 10 * sum(apart) / 2, x_fake)
+    critic = sum((1 - real[i][-1]).relu().mean() + (1 + fake[i][-1]).relu().mean() for i in (0, 1)) / 2
+    system.generator_step(x, s, draws.e_g)
+    torch.testing.assert_close(x_fake.grad, expected, rtol=1e-4, atol=1e-8)
+    found = system.critic_step(x, s, x_fake.detach())["loss_d/total"]
+    torch.testing.assert_close(found, critic.detach())
 
 
 def test_spade_has_six_halvings_two_scales_and_five_doublings() -> None:
@@ -244,11 +329,18 @@ def test_spade_without_vgg_says_so_and_with_it_holds_to_one_file(
         on.load_state(off.state())
     same = torch.zeros(1, 3, 32, 32)
     assert on.looks(same, same) == 0
-    weights["features.2.weight"] = torch.zeros(1)
-    torch.save(weights, tmp_path / "wrong.pth")
+    second = weights["features.2.weight"]
+    others = {"wrong": torch.zeros(1), "nan": second / 0, "sparse": second.to_sparse(), "meta": second.to("meta")}
+    for name, other in others.items():
+        torch.save(weights | {"features.2.weight": other}, tmp_path / f"{name}.pth")
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(print, protocol=2))
+    os.mkfifo(tmp_path / "pipe.pth")
     for name, reason in (
         ("wrong.pth", r"no state dict of torchvision's vgg19: features.2.weight is \(1,\), and floats of \(8, 8, 3, 3"),
+        ("nan.pth", "features.2.weight holds NaN or infinite values"),
+        ("sparse.pth", r"features.2.weight is \(8, 8, 3, 3\), and floats"),
+        ("meta.pth", r"features.2.weight is \(8, 8, 3, 3\), and floats"),
+        ("pipe.pth", "cannot be read: a named pipe"),
         ("evil.pth", "is no file of tensors alone and is not opened"),
         ("none.pth", "cannot be read: No such file"),
     ):
