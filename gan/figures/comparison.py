@@ -6,9 +6,9 @@ from pathlib import Path
 import maskkit
 from gan.errors import InputError, explained
 from gan.figures.run_names import run_names
-from gan.figures.sheets import Words, draw_sheet
 from gan.pictures.labels import labels_of
 from gan.pictures.sampling import choose_rows
+from gan.pictures.sheets import Words, draw_sheet
 from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
 from maskkit.morphs.placed_faces import spec_file

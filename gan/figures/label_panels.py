@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 
 from gan.errors import InputError, explained
-from gan.figures.sheets import draw_sheet
 from gan.pictures.labels import label_panel
 from gan.pictures.sampling import ChosenRows, choose_rows
+from gan.pictures.sheets import draw_sheet
 from gan.pictures.tiles import Picture, check_extent, check_still, generate_pictures, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
 from maskkit.morphs.placed_faces import spec_file

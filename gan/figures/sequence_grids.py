@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 
 from gan.errors import InputError, explained
-from gan.figures.sheets import Words, draw_sheet
 from gan.pictures.labels import chosen_attributes, labels_of
 from gan.pictures.latents import LatentPath
 from gan.pictures.rendering import Grid, check_movable, latents_between, layouts_between
+from gan.pictures.sheets import Words, draw_sheet
 from gan.pictures.tiles import Picture, check_extent, check_still, layout_pictures, write_still
 from gan.runs.loading import LoadedGenerator, load_generator
 from maskkit.morphs.placed_faces import spec_file

@@ -18,6 +18,7 @@ from gan.pictures.tiles import (
     Picture,
     check_extent,
     check_still,
+    fitting_scale,
     generate_pictures,
     layout_pictures,
     synthetic_note,
@@ -79,7 +80,7 @@ def render(
     attributes_to: Sequence[str] | None = None,
     rows: int = 1,
     masks: bool = False,
-    scale: int = 1,
+    scale: int | None = None,
     device: str = "auto",
     overwrite: bool = False,
     on_frame: OnFrame = lambda done: None,
@@ -91,13 +92,13 @@ def render(
     along `path` and to `attributes_to` through real values: with one row from frame to frame together with the
     landmarks (SCGAN release), with more `rows` from row to row while the landmarks move along them (Figure 6). A film
     of several rows plays them one above the other; a still shows rows x frames. With `masks` a frame of one row has
-    its layout at the left, other frames and stills above; `scale` repeats pixels. `on_frame` is told how many are
-    done. Raises GanError or maskkit's errors.
+    its layout at the left, other frames and stills above. `scale` repeats pixels; without it, films are as large as a
+    screen shows whole. `on_frame` is told how many are done. Raises GanError or maskkit's errors.
     """
-    if frames < 2 or fps < 1 or scale < 1 or rows < 1:
+    if frames < 2 or fps < 1 or rows < 1 or (scale is not None and scale < 1):
         raise InputError(
             f"a sequence needs at least 2 frames, 1 frame a second, a scale of 1 and 1 row, "
-            f"not {frames}, {fps}, {scale} and {rows}"
+            f"not {frames}, {fps}, {1 if scale is None else scale} and {rows}"
         )
     if rows > 1 and seed_to is None and attributes_to is None:
         raise InputError(f"{rows} rows would all be the same; give a second seed or other attributes for the last one")
@@ -112,6 +113,9 @@ def render(
     check_movable(generator)
     if seed_to is not None:
         generator.need("z", what="there is no second one to go to (--seed-to)")
+    if scale is None:
+        down, across = (1, 1 + masks) if rows == 1 else (rows + masks, 1)
+        scale = 1 if still or not target.suffix else fitting_scale(down, across, generator.size)
     check_extent(target, rows + masks, frames if still else 1 + masks, generator.size * scale)
     s_idx = layouts_between(generator, a, b, frames)
     z = latents_between(generator, seed, seed_to, frames if rows == 1 else rows, path)
