@@ -101,6 +101,17 @@ def test_video_from_a_closed_to_an_open_mouth(small_run: Path, tmp_path: Path, m
     assert areas == sorted(areas) and areas[-1] > areas[0] + 20
 
 
+def test_a_film_is_as_large_as_a_screen_shows_whole(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    for masks, size in ((False, (704, 704)), (True, (1280, 640))):
+        out = tmp_path / f"{masks}.gif"
+        render(small_run, *mouths, out, frames=2, masks=masks, device="cpu")
+        with Image.open(out) as film:
+            assert film.size == size
+    render(small_run, *mouths, tmp_path / "still.png", frames=2, device="cpu")
+    with Image.open(tmp_path / "still.png") as still:
+        assert still.size == (66, 32)
+
+
 def test_frames_hold_z_and_c_and_follow_the_layout(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
     out = tmp_path / "frames"
     render(small_run, *mouths, out, frames=20, seed=4, attributes=["Male"], device="cpu")
