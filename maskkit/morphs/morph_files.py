@@ -103,6 +103,7 @@ def write_morph(
     elif show != "masks":
         raise PointsError("none of the faces comes with a photo that could be bent; one photo or shard row is enough")
     _write(request, points, masks, photos)
+    on_frame(len(points), len(points))  # what holds no photos is made at once
     return MorphResult(request.out, len(points), measure_flicker(masks), _notes(points, size))
 
 
