@@ -150,7 +150,7 @@ def picture_roads(bench: Bench, folder: Path) -> Iterator[Road]:
     film = folder / "film.mp4"
     yield bench.road(f"rendering: two faces -> film of {FRAMES}, tiny", FRAMES,
                      lambda: gan.render(file, f"{shard}#0", f"{shard}#1", film, frames=FRAMES,
-                                        device=str(bench.device), overwrite=True),
+                                        scale=1, device=str(bench.device), overwrite=True),
                      bare, "bare forwards")  # fmt: skip
 
 

@@ -93,14 +93,17 @@ def fit(
     start = time.monotonic()
     try:
         if dry_run:
-            found = rehearse(shards, out, settings, **request)
+            with ExitStack() as stack:
+                found = rehearse(
+                    shards, out, settings, **request, on_step=_bar("trying", stack), on_prepare=_bar("prepare", stack)
+                )
             if first:
                 _show_dry_run(found, as_json)
             return 0
         with stop_on_signal() as received, ExitStack() as stack:
             result = fit_run(
                 shards, out, settings, **request, stop=lambda: bool(received),
-                on_step=_reporter(stack), on_prepare=_preparation(stack),
+                on_step=_reporter(stack), on_prepare=_bar("prepare", stack),
             )  # fmt: skip
     except RefusedByFirstError:
         time.sleep(LAST_WORDS_SECONDS)
@@ -184,15 +187,15 @@ def _settings(
     return gan.load_preset(preset or "paper", overrides, system=system or "scgan")
 
 
-def _preparation(stack: ExitStack) -> Callable[[int, int], None]:
-    """Give a callback that shows how far what comes before the first step has come."""
+def _bar(title: str, stack: ExitStack) -> Callable[[int, int], None]:
+    """Give a callback that shows how far it has come; its bar is there from the first call until all is done."""
     advance: Advance | None = None
     bar = stack.enter_context(ExitStack())
 
     def report(done: int, total: int) -> None:
         nonlocal advance
         if advance is None:
-            advance = bar.enter_context(progress("prepare", total))
+            advance = bar.enter_context(progress(title, total))
         advance(done)
         if done == total:
             bar.close()

@@ -87,7 +87,9 @@ def sample(
 )  # fmt: skip
 @click.option("--masks", is_flag=True, help="Show each frame's mask.")
 @SEED
-@SCALE
+@click.option(
+    "--scale", type=click.IntRange(1, 32), help="Repeat pixels.  [default: films as large as a screen shows whole]"
+)
 @DEVICE
 @OVERWRITE
 @as_json
@@ -106,7 +108,7 @@ def render(
     rows: int,
     masks: bool,
     seed: int,
-    scale: int,
+    scale: int | None,
     device: str,
     overwrite: bool,
     as_json: bool,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 import maskkit
-from cli.shared import as_json, print_json, progress, say
+from cli.shared import as_json, print_json, progress, say, say_note
 from maskkit.morphs.morph_files import Align, Show
 from maskkit.morphs.paths import EASINGS, PLAYS
 
@@ -63,9 +63,11 @@ def morph(
         )  # fmt: skip
     if as_json:
         print_json({"out": str(out), "frames": result.frames, "size": size, "flicker": asdict(result.flicker)})
-        return
-    flicker = result.flicker
-    say(
-        f"{result.frames} frames in {out}; from one to the next {flicker.changed:.2%} of the pixels change, "
-        f"{flicker.reverted:.3%} change back, unevenness {flicker.uneven:.2f}"
-    )
+    else:
+        flicker = result.flicker
+        say(
+            f"{result.frames} frames in {out}; from one to the next {flicker.changed:.2%} of the pixels change, "
+            f"{flicker.reverted:.3%} change back, unevenness {flicker.uneven:.2f}"
+        )
+    for note in result.notes:
+        say_note(note)

@@ -14,9 +14,12 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
 
+from cli.pace import Pace
 from maskkit.errors import MaskkitError
 from maskkit.files.plain_text import for_terminal, plain, shortened
 
@@ -25,7 +28,7 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 # What a stop says at last. As shells have it, its exit status is 128 and the signal's number.
 STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 TRACEBACK_VARIABLE = "MASKKIT_TRACEBACK"
-LONGEST_NOTE = 300  # characters beside a bar: the losses of all networks
+LONGEST_NOTE = 300  # characters below a bar: the losses of all networks
 PLAIN_SECONDS = 5.0  # between two progress lines where standard error is no terminal
 
 
@@ -192,57 +195,70 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(title: str, total: int | None = None) -> Iterator[Advance]:
-    """Show a bar with rate and time left on standard error; plain lines where that is no terminal.
+    """Show a bar with rate and time left on standard error, notes on a line below it; plain lines where no terminal is.
 
-    `total` may come with the first advance, where only the work itself knows it.
+    `total` may come with the first advance, where only the work itself knows it. The first advance says where the work
+    begins, from which rate and time are counted.
     """
-    console = Console(stderr=True)
+    console, pace = Console(stderr=True), Pace()
     if not console.is_terminal:
-        yield _plain_progress(title, total)
+        yield _plain_progress(title, total, pace)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=total, note="", rate="")
-
-        def advance(done: int, note: str = "", total: int | None = None) -> None:
-            _raise_noted_signal()
-            speed = bar.tasks[0].speed
-            bar.update(
-                task,
-                total=total,
-                completed=done,
-                note=plain(note, LONGEST_NOTE),
-                rate=f"{speed:.1f}/s" if speed else "",
-            )
-
-        yield advance
+    with _Bar(title, total, pace, console) as bar:
+        yield bar.advance_to
 
 
-def _plain_progress(title: str, total: int | None) -> Advance:
-    start = last_line = time.monotonic()
-    first: int | None = None
+class _Bar(Progress):
+    """A bar, and what is noted beside it on lines of its own: it would push the times out of a narrow terminal."""
+
+    def __init__(self, title: str, total: int | None, pace: Pace, console: Console) -> None:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(None, table_column=Column(ratio=1)),  # as long as the rest leaves room for
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            _PaceColumn(pace),
+        )
+        self.pace, self.noted = pace, ""
+        super().__init__(*columns, console=console, expand=True)
+        self.task = self.add_task(title, total=total)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        if self.noted:
+            yield Text(self.noted)
+
+    def advance_to(self, done: int, note: str = "", total: int | None = None) -> None:
+        _raise_noted_signal()
+        self.pace.note(done)
+        self.noted = plain(note, LONGEST_NOTE)
+        self.update(self.task, total=total, completed=done)
+
+
+class _PaceColumn(ProgressColumn):
+    """Rich's own would tell the rate of the first burst, and of what a build found done."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__(Column(no_wrap=True))
+        self.pace = pace
+
+    def render(self, task: Task) -> Text:
+        return Text(self.pace.text(None if task.total is None else int(task.total)))
+
+
+def _plain_progress(title: str, total: int | None, pace: Pace) -> Advance:
+    last_line = time.monotonic()
     planned = total
 
     def advance(done: int, note: str = "", total: int | None = None) -> None:
-        nonlocal first, last_line, planned
+        nonlocal last_line, planned
         _raise_noted_signal()
-        planned, first = total or planned or done, done if first is None else first
+        planned = total or planned or done
+        pace.note(done)
         now = time.monotonic()
         if now - last_line < PLAIN_SECONDS and done < planned:
             return
         last_line = now
-        rate = (done - first) / max(now - start, 1e-9)
-        left = f", {(planned - done) / rate:.0f} s left" if rate > 0 else ""
         about = f"  {plain(note, LONGEST_NOTE)}" if note else ""
-        say(f"{title}: {done}/{planned}, {rate:.1f}/s{left}{about}", err=True)
+        say(f"{title}: {done}/{planned}, {pace.text(planned).strip()}{about}", err=True)
 
     return advance

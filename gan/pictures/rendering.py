@@ -20,6 +20,7 @@ from gan.pictures.tiles import (
     Picture,
     check_extent,
     check_still,
+    fitting_scale,
     generate_pictures,
     layout_pictures,
     synthetic_note,
@@ -90,7 +91,7 @@ def render(
     attributes_to: Sequence[str] | None = None,
     rows: int = 1,
     masks: bool = False,
-    scale: int = 1,
+    scale: int | None = None,
     device: str = "auto",
     overwrite: bool = False,
     on_frame: OnFrame = lambda done: None,
@@ -102,7 +103,8 @@ def render(
     along `path` and to `attributes_to` through real values: with one row from frame to frame together with the
     landmarks (SCGAN release), with more `rows` from row to row while the landmarks move along them (Figure 6). A film
     of several rows plays them one above the other; a still shows rows x frames. With `masks` a frame of one row has
-    its layout at the left, other frames and stills above; `scale` repeats pixels.
+    its layout at the left, other frames and stills above. `scale` repeats pixels; without it, films are as large as a
+    screen shows whole.
 
     Several `runs` play side by side under `names`, by default their folders', the layout left of them; in a still they
     stand one above the other. Each takes of z and attributes what it takes. `on_frame` is told how many frames are
@@ -127,6 +129,8 @@ def render(
         need_any(generators, "z", what="there is no second one to go to (--seed-to)")
     if attributes or attributes_to:
         need_any(generators, "c", what="none can be asked for")
+    if scale is None:
+        scale = 1 if still or not target.suffix else _fitting(len(runs), rows, masks, generators[0].size)
     lines = (len(runs) if still else 1) * rows + masks
     check_extent(target, lines, frames if still else len(runs) + masks, generators[0].size * scale)
     s_idx = layouts_between(generators[0], a, b, frames)
@@ -145,11 +149,18 @@ def render(
     maskkit.write_frames(target, film, fps, overwrite=overwrite, note=synthetic_note(titles(generators)))
 
 
-def _check_numbers(frames: int, fps: int, scale: int, rows: int) -> None:
-    if frames < 2 or fps < 1 or scale < 1 or rows < 1:
+def _fitting(runs: int, rows: int, masks: bool, size: int) -> int:
+    """Give the scale at which a screen shows a frame of a film whole."""
+    if runs == 1 and rows > 1:
+        return fitting_scale(rows + masks, 1, size)  # with the layout above
+    return fitting_scale(rows, runs + masks, size)
+
+
+def _check_numbers(frames: int, fps: int, scale: int | None, rows: int) -> None:
+    if frames < 2 or fps < 1 or rows < 1 or (scale is not None and scale < 1):
         raise InputError(
             f"a sequence needs at least 2 frames, 1 frame a second, a scale of 1 and 1 row, "
-            f"not {frames}, {fps}, {scale} and {rows}"
+            f"not {frames}, {fps}, {1 if scale is None else scale} and {rows}"
         )
 
 

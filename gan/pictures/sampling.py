@@ -14,6 +14,7 @@ import maskkit
 from gan.data.rows import RowsAtSize
 from gan.errors import InputError, explained
 from gan.pictures.labels import chosen_attributes, one_of_n
+from gan.pictures.sheets import Words, draw_sheet
 from gan.pictures.tiles import (
     Picture,
     check_extent,
@@ -58,7 +59,7 @@ def sample(
     device: str = "auto",
     overwrite: bool = False,
 ) -> Picture:
-    """Write a PNG grid and give it as uint8 RGB: photo, layout, then generated images.
+    """Write a PNG grid and give it as uint8 RGB: photo, layout, then generated images, words above the columns.
 
     A row is a layout: the first `rows` rows of `val` (`train` if there are none) in `shards`, by default the run's own;
     or, if given, `layouts`, each a photo, a point file or a shard row `OUT/train-00000.h5#12`. Where the generator
@@ -77,11 +78,17 @@ def sample(
     if "s" in generator.takes or "x" in generator.takes:
         chosen = choose_rows(generator, layouts, shards, rows)
         lines = _lines_of_rows(generator, chosen, attributes, columns, vary, seed, path, scale)
+        beside: list[Words] = [*([("photo",)] if chosen.pictures else []), ("layout",)]
+        own = "own" if chosen.c is not None else "none"
+        heads = [*beside, *_heads(generator, own if attributes is None else "as asked", vary, columns)]
     else:
         if layouts or shards:
             generator.need("s", what="no row or layout can be chosen for it")
         lines = _lines_of_latents(generator, attributes, rows, columns, vary, seed, path, scale)
-    picture = maskkit.enlarge(maskkit.stack_grid(lines), scale)
+        heads = []
+        if vary == "c":  # else each row has other latents
+            heads = _heads(generator, "none" if attributes is None else "as asked", vary, columns)
+    picture = draw_sheet(lines, heads=heads, scale=scale)
     write_still(path, picture, overwrite, generator.title)
     return picture
 
@@ -164,6 +171,15 @@ def _lines_of_latents(
             )
         lines.append(generate_pictures(generator, count, z, c, None))
     return lines
+
+
+def _heads(generator: LoadedGenerator, attributes: str, vary: Columns, columns: int) -> list[Words]:
+    """Give the words above the generated columns; `attributes` says in a word which the first has that others vary."""
+    if vary == "c" and one_of_n(generator):
+        return [(name,) for name in generator.attribute_names]
+    if vary == "c":
+        return [("attributes", attributes), *((name, "reversed") for name in generator.attribute_names)]
+    return [(f"z {i + 1}",) for i in range(columns)] if "z" in generator.takes else [("generated",)]
 
 
 def _along(

@@ -20,6 +20,7 @@ from maskkit.masks.pictures import encode_png
 Picture = NDArray[np.uint8]
 
 IMAGES_AT_ONCE = 16
+SCREEN = 720, 1280  # height and width that most screens show whole
 LARGEST_STILL = 150_000_000  # pixels; a picture of more is not opened by Pillow without an override
 
 
@@ -95,6 +96,12 @@ def check_extent(path: Path, rows: int, columns: int, side: int) -> None:
             f"{path}: {rows} x {columns} pictures of {side} pixels are too many for one file; "
             "take fewer rows or columns, or a smaller scale"
         )
+
+
+def fitting_scale(rows: int, columns: int, side: int) -> int:
+    """Give how often to repeat pixels so that a grid of tiles of `side` pixels is as large as a screen shows whole."""
+    height, width = SCREEN
+    return max(1, min(height // (rows * side), width // (columns * side)))
 
 
 def write_still(path: Path, picture: Picture, overwrite: bool, title: str) -> None:

@@ -1,7 +1,7 @@
 """Settings from presets, TOML files and `--set`; whatever is wrong in them is said in a sentence."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ def load_settings(
     if not isinstance(named, str):
         raise SettingsError(f"{path}: system must be a name, such as {DEFAULT_SYSTEM}")
     values = _preset_values(system or named, preset)
+    _end_by_epochs(values, [f"{section}.{key}" for section, chosen in given.items() if isinstance(chosen, dict)
+                            for key in chosen])  # fmt: skip
     for key, value in given.items():
         if isinstance(value, dict) and isinstance(values.get(key), dict):
             values[key].update(value)
@@ -67,6 +69,8 @@ def settings_from(values: dict[str, Any], overrides: Iterable[str] = (), *, sour
         settings = system_class(name).Settings
     except SettingsError as error:
         raise SettingsError(f"{source}: {error}") from error
+    overrides = list(overrides)
+    _end_by_epochs(values, [override.partition("=")[0] for override in overrides])
     try:
         for number, override in enumerate(overrides):
             source = source if number else f"{source} with --set"
@@ -83,6 +87,13 @@ def _preset_values(system: str, name: str) -> dict[str, Any]:
     if name not in (known := preset_names(system)):
         raise SettingsError(f"the system {system} has no preset {name!r}; there are {', '.join(known)}")
     return tomllib.loads(preset_folder(system).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _end_by_epochs(values: dict[str, Any], named: Collection[str]) -> None:
+    """Drop the end in steps that a preset has, where epochs are named and steps are not: epochs are what is meant."""
+    by_epochs = "schedule.epochs" in named or "schedule.decay_epochs" in named
+    if by_epochs and "schedule.steps" not in named and isinstance(values.get("schedule"), dict):
+        values["schedule"].pop("steps", None)
 
 
 def _apply(values: dict[str, Any], override: str, known: list[str]) -> None:

@@ -100,9 +100,10 @@ class ScheduleSettings(Section):
     n_repeat: int = Field(
         gt=0, le=1000, description="batches of a step: updates of the critic for one of the generator"
     )
-    epochs: int = Field(gt=0, description="horizon of the learning rates; where training ends if nothing else is said")
+    epochs: int = Field(gt=0, description="horizon of the learning rates; training ends there, if `steps` is 0")
     decay_epochs: int = Field(ge=0, description="last epochs over which the rates fall to 0; 0 keeps them constant")
     # What older runs have not noted has a default here.
+    steps: int = free(0, ge=0, description="where training ends, whatever the number of photos; 0: after `epochs`")
     decay_every: int = Field(0, ge=0, description="steps after which the rates are multiplied by decay_factor; 0 never")
     decay_factor: float = Field(1.0, gt=0, le=1)
     decay_least: float = Field(0.0, ge=0, le=1, description="the factors together fall no lower")
@@ -111,6 +112,11 @@ class ScheduleSettings(Section):
     def _decay_within(self) -> Self:
         if self.decay_epochs > self.epochs:
             raise ValueError(f"decay_epochs = {self.decay_epochs} must not exceed epochs = {self.epochs}")
+        if self.steps and self.decay_epochs:
+            raise ValueError(
+                f"steps = {self.steps} is an end for constant rates, and with decay_epochs = {self.decay_epochs} they "
+                "reach 0 after the epochs; set one of the two to 0"
+            )
         return self
 
 

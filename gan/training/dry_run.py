@@ -1,13 +1,13 @@
 """A dry run: what a run would be, and what it would cost, by a few real steps that leave nothing behind."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan.computing.compute import Compute
 from gan.computing.device import most_memory
@@ -16,7 +16,10 @@ from gan.computing.processes import computing
 from gan.computing.spawning import Stop
 from gan.errors import explained
 from gan.settings.run_settings import RunSettings, settings_text
-from gan.training.fit import WAY_OUT, Request, check_share, set_up
+from gan.training.doubts import count_parameters
+from gan.training.fit import WAY_OUT, Request, check_share, set_up, warn
+
+OnDone = Callable[[int, int], None]
 
 STEPS = 2  # the first one also makes room; the last tells the time
 
@@ -86,12 +89,18 @@ def dry_run(
     resume: bool = False,
     device: str = "auto",
     devices: int | None = None,
+    on_step: OnDone | None = None,
+    on_prepare: OnDone | None = None,
 ) -> DryRun:
-    """Do a few steps of what `fit` would do with these arguments; tell what it would be. Raises what `fit` raises."""
+    """Do a few steps of what `fit` would do with these arguments; tell what it would be. Raises what `fit` raises.
+
+    In the first process `on_step` hears before the first step and after each how many of how many are done, and
+    `on_prepare` of reading resident rows.
+    """
     request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
     check_share(settings, devices or 1)
     with computing(device, devices, settings.compute.precision, partial(_follow, request)) as compute:
-        return _try(compute, request)
+        return _try(compute, request, on_step, on_prepare)
 
 
 def _follow(request: Request, compute: Compute, stop: Stop) -> None:
@@ -99,17 +108,25 @@ def _follow(request: Request, compute: Compute, stop: Stop) -> None:
         _try(compute, request)
 
 
-def _try(compute: Compute, request: Request) -> DryRun:
+def _try(compute: Compute, request: Request, on_step: OnDone | None = None, on_prepare: OnDone | None = None) -> DryRun:
+    def told(hear: OnDone | None, done: int, total: int) -> None:
+        if hear and compute.first:
+            hear(done, total)
+
     job = set_up(compute, request)
+    if job.fresh:
+        compute.in_first(lambda: warn(job, request))
     progress, step = job.progress, job.progress.step
-    job.load(lambda done, total: None)
+    job.load(partial(told, on_prepare))
     stream, seconds = job.stream(), 0.0
     # A graph is recorded after some rounds without it, and then first replayed.
     steps = WARM_UP + 2 if progress.system.switches.graphs else STEPS
-    for _ in range(steps):
+    for done in range(steps):
+        told(on_step, done, steps)
         start = time.monotonic()
         progress.advance(stream)
         seconds = time.monotonic() - start
+    told(on_step, steps, steps)
     networks = {name: network.state_dict() for name, network in progress.system.networks.items()}
     averages = {name: average.weights for name, average in progress.averages.items()}
     moments = [
@@ -129,7 +146,7 @@ def _try(compute: Compute, request: Request) -> DryRun:
         switches=progress.system.switches.to_text(),
         preparation=progress.system.preparation(),
         tried=steps,
-        parameters={name: _count(network) for name, network in progress.system.networks.items()},
+        parameters={name: count_parameters(network) for name, network in progress.system.networks.items()},
         seconds_per_step=seconds,
         memory=most_memory(compute.device),
         checkpoint_bytes=sum(map(_bytes, [*networks.values(), *averages.values()]))
@@ -141,10 +158,6 @@ def duration(seconds: float) -> str:
     """Say a time in hours, minutes and seconds."""
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
-
-
-def _count(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())  # not what norms gather
 
 
 def _bytes(weights: Mapping[str, Tensor]) -> int:

@@ -21,6 +21,7 @@ from gan.runs.checkpoint import Checkpoint, best_path, checkpoint_path, checkpoi
 from gan.runs.run_folder import check_resumable, check_startable, owned_run, read_settings, steps_noted
 from gan.settings.run_settings import RunSettings
 from gan.training.artifacts import Artifacts, check_recordable
+from gan.training.doubts import count_parameters, doubts
 from gan.training.progress import Progress
 from gan.training.schedule import Plan
 
@@ -122,12 +123,12 @@ def fit(
 ) -> FitResult:
     """Train on the `train` rows of `shards` and leave a run folder in `out`.
 
-    `steps` or `epochs` say up to where, in total; without them, to the horizon `schedule.epochs`. `resume` goes on
-    from the newest checkpoint, on a CPU bit for bit as if never stopped. `devices` processes share each batch (one by
-    default; under torchrun, those it has started). `stop` is asked before each step; a true answer saves a checkpoint
-    and returns. `on_step` hears of each step and `on_prepare` of what comes before the first, which is reading resident
-    rows and preparing a frozen segmentor: how much is done, of how much; both in the first process alone. Raises
-    GanError or maskkit's errors with a sentence.
+    `steps` or `epochs` say up to where, in total; without them, to `schedule.steps` or the horizon `schedule.epochs`.
+    `resume` goes on from the newest checkpoint, on a CPU bit for bit as if never stopped. `devices` processes share
+    each batch (one by default; under torchrun, those it has started). `stop` is asked before each step; a true answer
+    saves a checkpoint and returns. `on_step` hears of each step and `on_prepare` of what comes before the first, which
+    is reading resident rows and preparing a frozen segmentor: how much is done, of how much; both in the first process
+    alone. What speaks against a run is logged as a warning. Raises GanError or maskkit's errors with a sentence.
     """
     request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
     check_share(settings, devices or 1)
@@ -151,6 +152,14 @@ def set_up(compute: Compute, request: Request) -> Job:
     return Job(
         rows, make_resident(rows, settings.data.resident, compute) or rows, plan, last, progress, fresh=found is None
     )
+
+
+def warn(job: Job, request: Request) -> None:
+    """Say what speaks against a run, before its first step."""
+    progress, ends_itself = job.progress, request.steps is None and request.epochs is None
+    parameters = sum(map(count_parameters, progress.system.networks.values()))
+    for doubt in doubts(progress.settings, len(job.rows), job.last, ends_itself, parameters, progress.compute.device):
+        log.warning("%s", doubt)
 
 
 def check_share(settings: RunSettings, processes: int) -> None:
@@ -194,6 +203,8 @@ def _train(
 
     job = set_up(compute, request)
     progress, losses, stopped = job.progress, dict[str, float](), False
+    if job.fresh:
+        compute.in_first(lambda: warn(job, request))
     compute.any(False)  # nothing in the folder before every process has come so far
     saved = None if job.fresh else progress.step
     with closing(Artifacts(request.run, job.rows, progress, saved)) as artifacts:

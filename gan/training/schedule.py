@@ -44,12 +44,13 @@ class Plan:
         return float(max(chosen.decay_least, chosen.decay_factor ** (step // chosen.decay_every)))
 
     def last_step(self, steps: int | None, epochs: int | None) -> int:
-        """Give the total steps to run up to; the horizon of the schedule if nothing is asked. Raises SettingsError."""
+        """Give the total steps to run up to; the schedule's own end if nothing is asked. Raises SettingsError."""
         if steps is not None and epochs is not None:
             raise SettingsError(f"say where to stop by steps ({steps}) or by epochs ({epochs}), not by both")
         horizon = self.steps(self.schedule.epochs)
-        last = horizon if steps is None and epochs is None else self.steps(epochs) if epochs is not None else steps
-        if last is None or last < 1:
+        own_end = self.schedule.steps or horizon
+        last = self.steps(epochs) if epochs is not None else own_end if steps is None else steps
+        if last < 1:
             raise SettingsError(f"there must be at least one step or epoch, not {steps if epochs is None else epochs}")
         if last > horizon and self.schedule.decay_epochs:
             raise SettingsError(

@@ -29,8 +29,8 @@ def build_celeba(
     `workers` are the most tasks at once, and without them all the cluster's processors work. The same inputs give the
     same bytes, whoever does the work.
     The further keywords are those of `Running`: `on_plan(plan)` is called once before the work with an estimate,
-    `on_progress(done, total)` after every input. Where more than the share `max_skipped` of the inputs had to be left
-    out, the result says so. Raises BuildError and other MaskkitErrors.
+    `on_progress(done, total)` before the first input and after every one. Where more than the share `max_skipped` of
+    the inputs had to be left out, the result says so. Raises BuildError and other MaskkitErrors.
     """
     return run(prepare(Path(root), options or BuildOptions(), choose_engine(engine, workers)), Path(out), **how)
 

@@ -24,6 +24,10 @@ class Engine(Protocol):
         """Be ready for as long as the block lasts; gives how many work at once."""
         ...
 
+    def speed_up(self, workers: int) -> float:
+        """How many times as fast as one process here so many workers are, by the processors there are for them."""
+        ...
+
     def process(
         self, inputs: Sequence[Input], task: PhotoTask, workers: int, versions: dict[str, str]
     ) -> Generator[Outcome, None, None]:

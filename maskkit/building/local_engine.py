@@ -15,7 +15,7 @@ from threading import Thread
 from maskkit.building.inputs import Input
 from maskkit.building.photo_rows import NO_FACE, PhotoTask, chunks_ahead, in_chunks, process_some
 from maskkit.detection import dlib_models
-from maskkit.detection.workers import SPAWN, begin_worker, interrupts_held
+from maskkit.detection.workers import SPAWN, begin_worker, interrupts_held, processors
 from maskkit.errors import BuildError
 from maskkit.shards.writer import Outcome
 
@@ -34,7 +34,7 @@ class LocalEngine:
     @staticmethod
     def most_workers() -> int | None:
         """How many workers there may be, where nobody says: the processors of this machine."""
-        return os.cpu_count() or 1
+        return processors()
 
     def check(self, task: PhotoTask) -> None:
         """See Engine."""
@@ -52,6 +52,10 @@ class LocalEngine:
     def connected(self) -> AbstractContextManager[int]:
         """See Engine."""
         return nullcontext(self.workers or 1)
+
+    def speed_up(self, workers: int) -> float:
+        """See Engine."""
+        return local_speed_up(workers)
 
     def process(
         self, inputs: Sequence[Input], task: PhotoTask, workers: int, versions: dict[str, str]
@@ -85,6 +89,23 @@ class LocalEngine:
                 pools.shut_down()
             else:
                 ending.join()
+
+
+def local_speed_up(workers: int) -> float:
+    """How many times as fast as this process so many are, beside what else has run here in the last minute."""
+    return shared_speed_up(workers, processors(), os.getloadavg()[0])
+
+
+def shared_speed_up(workers: int, processors: int, load: float) -> float:
+    """How many times as fast as one process so many are, where `load` others would run on the same processors.
+
+    Where more want to run than there are processors, each gets an equal share of them.
+    """
+
+    def busy(count: int) -> float:
+        return min(count, processors * count / (count + load))
+
+    return busy(workers) / busy(1)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from maskkit.photos.images import Crop, Picture
 from maskkit.points.landmarks import check_points
 from maskkit.shards.writer import Outcome, Row, Skip
 
-PHOTOS_AT_ONCE = 32  # go to a worker together
+PHOTOS_AT_ONCE = 32  # go to a worker together, at most
 QUEUE_BYTES, LONGEST_QUEUE = 32 << 20, 512  # of rows, for each worker: bounds the memory, and bridges writing a shard
 BYTES_TOGETHER = 8 << 20  # of photos that go through the stages together
 MOST_FACES = 999  # of a photo
@@ -45,8 +45,16 @@ NO_FACE = Skip("no face found")
 
 
 def in_chunks(inputs: Sequence[Input]) -> list[Sequence[Input]]:
-    """The inputs in the portions in which engines hand them to workers, in order."""
-    return [inputs[start : start + PHOTOS_AT_ONCE] for start in range(0, len(inputs), PHOTOS_AT_ONCE)]
+    """The inputs in the portions in which engines hand them to workers, in order.
+
+    The first ones are small, each larger than the one before: something is to be seen as soon as one photo is done.
+    """
+    chunks: list[Sequence[Input]] = []
+    start, length = 0, 1
+    while start < len(inputs):
+        chunks.append(inputs[start : start + length])
+        start, length = start + length, min(2 * length, PHOTOS_AT_ONCE)
+    return chunks
 
 
 def chunks_ahead(size: int) -> int:

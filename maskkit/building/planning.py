@@ -33,7 +33,11 @@ def plan(build: Build, out: Path, *, fresh: bool = False) -> BuildPlan:
 
 
 def estimate(build: Build, workers: int) -> BuildPlan:
-    """Time a few of the photos that are left and say what all of them would take, so many at once."""
+    """Time a few of the photos that are left and say what all of them would take, so many at once.
+
+    No more work at once than there are processors free for them.
+    """
+    speed_up = build.engine.speed_up(workers)
     possible = [one for one in build.left if not one.problem]
     timed = possible[:: max(1, len(possible) // TIMED_PHOTOS)][:TIMED_PHOTOS]
     seconds = 0.0
@@ -41,8 +45,8 @@ def estimate(build: Build, workers: int) -> BuildPlan:
         process_some(timed[:1], build.task)  # loads the models, which is not repeated
         start = time.monotonic()
         process_some(timed, build.task)
-        seconds = (time.monotonic() - start) / len(timed) * len(possible) / workers
-        seconds += WORKER_START if workers > 1 else 0.0
+        seconds = (time.monotonic() - start) / len(timed) * len(possible) / speed_up
+        seconds += WORKER_START * workers / speed_up if workers > 1 else 0.0  # loading models is work as well
     counts = {name: len(inputs) for name, inputs in build.inputs.items()}
     return BuildPlan(counts, seconds, _bytes_left(build), build.done)
 

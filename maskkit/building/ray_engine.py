@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 
 from maskkit.building.inputs import Input
+from maskkit.building.local_engine import local_speed_up
 from maskkit.building.photo_rows import PhotoTask, chunks_ahead, in_chunks, process_some
 from maskkit.detection.dlib_models import MODEL_VARIABLE, find_model
 from maskkit.errors import BuildError, ImageError, MaskkitError, MissingExtraError
@@ -90,14 +91,21 @@ class RayEngine:
         """
         ray = import_ray()
         if ray.is_initialized():
-            yield _most_tasks(ray, self.workers)
+            yield self.workers or _processors(ray)
             return
         try:
             with _own_signals():
                 _start(ray, self.workers)
-            yield _most_tasks(ray, self.workers)
+            yield self.workers or _processors(ray)
         finally:
             ray.shutdown()
+
+    def speed_up(self, workers: int) -> float:
+        """See Engine. Ray counts as many processors as it is told: where all are here, they are counted anew."""
+        ray = import_ray()
+        at_once, nodes = min(workers, _processors(ray)), ray.nodes()
+        here = len(nodes) == 1 and nodes[0]["NodeManagerAddress"] == ray.util.get_node_ip_address()
+        return local_speed_up(at_once) if here else at_once
 
     def process(
         self, inputs: Sequence[Input], task: PhotoTask, workers: int, versions: dict[str, str]
@@ -172,11 +180,11 @@ def _own_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _most_tasks(ray: Any, workers: int | None) -> int:
+def _processors(ray: Any) -> int:
     processors = int(ray.cluster_resources().get("CPU", 0))
     if not processors:
         raise BuildError("the Ray cluster has no processors to work with")
-    return workers or processors
+    return processors
 
 
 def _everywhere(task: PhotoTask) -> PhotoTask:

@@ -28,7 +28,7 @@ class Running(TypedDict, total=False):
 
     max_skipped: float  # the share of left out inputs above which the result says so
     fresh: bool  # discard what is there
-    on_progress: OnProgress | None  # told after every input how many of how many are done
+    on_progress: OnProgress | None  # told before the first input and after every one how many of how many are done
     on_plan: OnPlan | None  # told once before the work
 
 
@@ -74,6 +74,8 @@ def _told(
     left: list[Input], made: Generator[Outcome, None, None], done: int, total: int, on_progress: OnProgress | None
 ) -> Iterator[tuple[Input, Outcome]]:
     """Each input with what became of it, told to `on_progress` once it is written or waits for its shard."""
+    if on_progress is not None:
+        on_progress(done, total)
     for number, pair in enumerate(zip(left, made, strict=True), done + 1):
         yield pair
         if on_progress is not None:

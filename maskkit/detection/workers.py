@@ -26,9 +26,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def processors() -> int:
+    """How many processors this process may use: those of the machine, or what the system grants it of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def workers_worth(workers: int | None, photos: int) -> int:
     """How many processes work on so many photos: at most `workers`, or without them the processors of this machine."""
-    return max(1, min(workers or os.cpu_count() or 1, photos // PHOTOS_EACH))
+    return max(1, min(workers or processors(), photos // PHOTOS_EACH))
 
 
 def map_in_order(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Generator[Result, None, None]:

@@ -21,7 +21,7 @@ from maskkit.morphs.paths import Play, along, timeline
 from maskkit.morphs.placed_faces import PlacedFace, read_face, spec_file
 from maskkit.morphs.warps import bend_photos
 from maskkit.photos.images import Picture
-from maskkit.points.landmarks import Points
+from maskkit.points.landmarks import GROUPS, Points
 from maskkit.points.point_files import points_table
 from maskkit.shards.description import Dataset
 from maskkit.shards.writer import Row, encode_shard
@@ -38,11 +38,15 @@ OnFrame = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class MorphResult:
-    """What was written, and how much the masks of the sequence flicker."""
+    """What was written, and how much the masks of the sequence flicker.
+
+    `notes` are sentences about frames that do not show all of the face.
+    """
 
     out: Path
     frames: int
     flicker: Flicker
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def write_morph(
     elif show != "masks":
         raise PointsError("none of the faces comes with a photo that could be bent; one photo or shard row is enough")
     _write(request, points, masks, photos)
-    return MorphResult(request.out, len(points), measure_flicker(masks))
+    on_frame(len(points), len(points))  # what holds no photos is made at once
+    return MorphResult(request.out, len(points), measure_flicker(masks), _notes(points, size))
 
 
 def read_keys(keys: Sequence[str | Path], size: int, align: Align = "eyes") -> list[PlacedFace]:
@@ -132,6 +137,21 @@ def _check(request: _Request, frames: int, align: Align, inputs: Sequence[Path])
     planes = 1 + (len(request.scheme) if request.one_hot else 0) + (6 if ending == ".h5" else 0)
     if frames * request.size**2 * planes > LARGEST_BYTES:
         raise OutputError(f"{out}: {frames} frames of {request.size} pixels do not fit; take fewer or smaller ones")
+
+
+def _notes(points: Points, size: int) -> tuple[str, ...]:
+    """Say where the face leaves the frame."""
+    beyond = np.maximum(-0.5 - points, points - (size - 0.5)).max(axis=2)  # (F, 68), pixels
+    outside = beyond > 0
+    frames = int(outside.any(axis=1).sum())
+    if not frames:
+        return ()
+    beside_jaw = np.delete(outside, GROUPS["jaw"], axis=1)
+    what = "the face" if beside_jaw.any() else "the jaw"
+    return (
+        f"{what} leaves the frame in {frames} of {len(points)} frames, by up to {beyond.max():.1f} of {size} pixels, "
+        "and the masks end at its edge; the points in a .csv are whole",
+    )  # fmt: skip
 
 
 def _told(photos: Iterator[Picture], total: int, on_frame: OnFrame) -> Iterator[Picture]:

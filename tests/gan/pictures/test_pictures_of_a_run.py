@@ -62,9 +62,11 @@ def test_settings_are_the_checkpoints_and_only_the_shards_folder_is_the_runs(sma
 
 
 def test_grid_over_latents(small_run: Path, drawn_shards: Path, tmp_path: Path) -> None:
-    picture = sample(small_run, tmp_path / "grid.png", rows=2, columns=3, device="cpu")
+    sheet = sample(small_run, tmp_path / "grid.png", rows=2, columns=3, device="cpu")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png")), sheet)
+    words, picture = np.split(sheet, [len(sheet) - (2 * 34 - 2)])
     assert picture.shape == (2 * 34 - 2, 5 * 34 - 2, 3)
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png")), picture)
+    assert all((words[:, 34 * i :][:, :32] < 128).any() for i in range(5))  # photo, layout, and three z
     generator, row = gan.load_generator(small_run), maskkit.ShardReader(drawn_shards, split="val")[1]
     s_idx = torch.from_numpy(maskkit.rasterize(maskkit.scale_points(row["landmarks"], 64, 32), 32))[None].long()
     assert np.array_equal(tile(picture, 1, 1), layout_pictures(s_idx, generator.scheme)[0])
@@ -75,9 +77,11 @@ def test_grid_over_latents(small_run: Path, drawn_shards: Path, tmp_path: Path) 
 
 
 def test_grid_over_attributes_of_own_layouts(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
-    picture = sample(
+    sheet = sample(
         small_run, tmp_path / "grid.png", layouts=mouths, vary="c", attributes=["Young"], scale=2, device="cpu"
     )
+    words, picture = np.split(sheet, [len(sheet) - 2 * (2 * 34 - 2)])
+    assert all((words[:, 2 * 34 * i :][:, :64] < 128).any() for i in range(7))
     assert picture.shape == (2 * (2 * 34 - 2), 2 * (7 * 34 - 2), 3)  # layout, own attributes, five reversed
     assert not np.array_equal(tile(picture, 0, 1, 64), tile(picture, 0, 2, 64))
 
@@ -95,6 +99,17 @@ def test_video_from_a_closed_to_an_open_mouth(small_run: Path, tmp_path: Path, m
     colour = generator.scheme.palette[generator.scheme.names.index("inner_mouth")].astype(int)
     areas = [(np.abs(frame[:, :64].astype(int) - colour).sum(2) < 60).sum() for frame in frames]
     assert areas == sorted(areas) and areas[-1] > areas[0] + 20
+
+
+def test_a_film_is_as_large_as_a_screen_shows_whole(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:
+    for masks, size in ((False, (704, 704)), (True, (1280, 640))):
+        out = tmp_path / f"{masks}.gif"
+        render(small_run, *mouths, out, frames=2, masks=masks, device="cpu")
+        with Image.open(out) as film:
+            assert film.size == size
+    render(small_run, *mouths, tmp_path / "still.png", frames=2, device="cpu")
+    with Image.open(tmp_path / "still.png") as still:
+        assert still.size == (66, 32)
 
 
 def test_frames_hold_z_and_c_and_follow_the_layout(small_run: Path, tmp_path: Path, mouths: tuple[str, str]) -> None:

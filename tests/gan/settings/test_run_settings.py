@@ -112,6 +112,20 @@ def test_missing_file_and_unknown_preset(tmp_path: Path) -> None:
         load_preset("huge")
 
 
+def test_who_names_epochs_wants_the_end_there(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[schedule]\nepochs = 7\n")
+    ends = [
+        load_preset("tiny").schedule.steps,
+        load_preset("tiny", ["schedule.epochs=7"]).schedule.steps,
+        load_preset("tiny", ["schedule.steps=9", "schedule.epochs=7"]).schedule.steps,
+        load_settings(tmp_path / "mine.toml", "tiny").schedule.steps,
+        load_settings(tmp_path / "mine.toml", "tiny", ["schedule.steps=9"]).schedule.steps,
+    ]
+    assert ends == [2500, 0, 9, 0, 9]
+    with pytest.raises(SettingsError, match="steps = 9 is an end for constant rates, and with decay_epochs = 10"):
+        load_preset("paper", ["schedule.steps=9"])
+
+
 def test_evaluating_needs_a_segmentor() -> None:
     with pytest.raises(SettingsError) as error:
         load_preset("tiny", ["log.evaluate_every=5", "segmentor.training=none"])
@@ -125,7 +139,7 @@ def test_what_a_resume_may_change_is_what_changes_no_result() -> None:
         "data.shards", "data.workers", "data.resident",
         "compute.channels_last", "compute.fused", "compute.fakes_at_once", "compute.compile", "compute.graphs",
         "log.checkpoint_every", "log.sample_every", "log.sample_columns", "log.sample_rows", "log.keep_checkpoints",
-        "log.evaluate_every",
+        "log.evaluate_every", "schedule.steps",
     }  # fmt: skip
     for system in SYSTEMS:
         assert system_class(system).Settings.free_keys() == free

@@ -296,7 +296,11 @@ def test_evaluation_in_training_is_that_of_the_finished_run(drawn_shards: Path, 
 
 def test_a_dry_run_tells_and_leaves_nothing(small_run: Path, drawn_shards: Path, tmp_path: Path) -> None:
     settings = load_preset("paper", ["data.size=32", "schedule.batch=2", "schedule.n_repeat=1"])
-    found = gan.dry_run(drawn_shards, tmp_path / "run", settings, epochs=3, device="cpu")
+    told: list[tuple[int, int]] = []
+    found = gan.dry_run(
+        drawn_shards, tmp_path / "run", settings, epochs=3, device="cpu", on_step=lambda *done: told.append(done)
+    )
+    assert told == [(0, 2), (1, 2), (2, 2)]
     # G's dense layer makes planes of 2 x 2 instead of 8 x 8, D has two layers less than the paper's.
     assert found.parameters == {"G": 12_681_795 - 513 * 64 * 60, "D": 2_771_392, "S": 1_482_279}
     assert (found.step, found.last_step, found.epochs, found.processes) == (0, 60, 3.0, 1)
@@ -308,6 +312,16 @@ def test_a_dry_run_tells_and_leaves_nothing(small_run: Path, drawn_shards: Path,
     assert not (tmp_path / "run").exists()
     with pytest.raises(RunError, match="not empty"):
         gan.dry_run(drawn_shards, small_run, settings, device="cpu")
+
+
+def test_what_speaks_against_a_run_is_said_once(
+    drawn_shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(drawn_shards, tmp_path / "run", load_preset("tiny", SMALL), steps=1, device="cpu")
+    assert "40 train photos are few" in caplog.text
+    caplog.clear()
+    fit(drawn_shards, tmp_path / "run", load_preset("tiny", SMALL), steps=2, device="cpu", resume=True)
+    assert not caplog.text
 
 
 def test_data_without_attributes(tmp_path: Path) -> None:

@@ -28,6 +28,15 @@ def test_constant_rates_have_no_end() -> None:
     assert found.rate(10**6) == 1 and found.last_step(10**6, None) == 10**6
 
 
+def test_an_end_in_steps_is_the_same_for_any_number_of_photos() -> None:
+    for batches_per_epoch in (1, 15, 10**5):
+        found = plan(batches_per_epoch, "schedule.decay_epochs=0", "schedule.steps=50")
+        assert found.last_step(None, None) == 50 and found.last_step(60, None) == 60
+        assert found.last_step(None, 1) == found.steps(1)
+    with_epochs = plan(15, "schedule.decay_epochs=0")
+    assert with_epochs.last_step(None, None) == with_epochs.steps(20)
+
+
 def test_epochs_are_seen_whole() -> None:
     found = plan(7)
     assert found.last_step(None, 1) == 2 and found.last_step(None, 5) == 7 and found.last_step(None, None) == 28

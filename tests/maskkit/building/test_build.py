@@ -12,6 +12,8 @@ from PIL import Image
 
 import maskkit
 from maskkit.building.celeba import read_celeba
+from maskkit.building.inputs import Input
+from maskkit.building.photo_rows import in_chunks
 from maskkit.errors import BuildError, OutputError
 from maskkit.photos.tables import read_attribute_table
 from maskkit.points.landmarks import GROUPS
@@ -34,6 +36,18 @@ def test_every_photo_becomes_a_sound_row(built: Path, celeba_fixture: Path) -> N
             inner = sample["landmarks"][list(GROUPS["inner_lip"])]
             areas[values["Mouth_Slightly_Open"] == 1].append(float(np.ptp(inner[:, 1])))
     assert min(areas[True]) > max(areas[False])  # the detector sees what the table says
+
+
+def test_progress_begins_before_the_first_photo_and_the_first_photo_is_not_waited_for(
+    root: Path, tmp_path: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    maskkit.build_celeba(root, tmp_path / "out", OPTIONS, on_progress=lambda *done: told.append(done))
+    assert told == [(done, 12) for done in range(13)]
+    inputs = [Input(f"{number}.jpg", "train", ()) for number in range(100)]
+    chunks = in_chunks(inputs)
+    assert [len(chunk) for chunk in chunks] == [1, 2, 4, 8, 16, 32, 32, 5]
+    assert [one for chunk in chunks for one in chunk] == inputs
 
 
 def test_the_same_bytes_with_two_workers(built: Path, celeba_fixture: Path, tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 import maskkit
+from maskkit.building.local_engine import LocalEngine, shared_speed_up
+from maskkit.building.planning import estimate
+from maskkit.building.preparation import prepare
 from maskkit.errors import BuildError
 from maskkit.shards.description import read_dataset
 from tests.maskkit.building.small_builds import OPTIONS, contents
@@ -31,6 +34,23 @@ def test_plan_writes_nothing(root: Path, tmp_path: Path) -> None:
     assert plan.seconds > 0
     assert plan.bytes >= 12 * 32 * 32 * 4
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("workers", "processors", "load", "times"),
+    [(1, 2, 0, 1), (2, 4, 0, 2), (8, 2, 0, 2), (2, 2, 2, 1.5), (8, 2, 2, 2.4), (4, 8, 2, 4)],
+)
+def test_workers_have_their_share_of_the_processors(workers: int, processors: int, load: float, times: float) -> None:
+    assert shared_speed_up(workers, processors, load) == pytest.approx(times)
+
+
+def test_an_estimate_knows_how_much_faster_workers_are(root: Path) -> None:
+    class Crowded(LocalEngine):
+        def speed_up(self, workers: int) -> float:
+            return 1e-4
+
+    build = prepare(root, OPTIONS, Crowded(8))
+    assert estimate(build, 8).seconds > 100
 
 
 def test_too_little_room_is_noticed_before_the_work(

@@ -174,6 +174,23 @@ def test_rounded_points_flicker_and_fractional_ones_do_not() -> None:
     assert rounded.uneven > 1.5 * smooth.uneven
 
 
+def test_a_morph_says_where_the_face_leaves_the_frame(tmp_path: Path) -> None:
+    short, long = face_points(128), face_points(128)
+    long[6:11, 1] += 60
+    for name, points in (("short", short), ("long", long)):
+        maskkit.write_points(tmp_path / f"{name}.pts", points)
+    ends = [tmp_path / "short.pts", tmp_path / "long.pts"]
+    found = maskkit.write_morph(ends, tmp_path / "m.csv", frames=7, size=64)
+    chins = maskkit.interpolate(*(maskkit.read_face_points(end, 64) for end in ends), 7)[:, 6:11, 1].max(axis=1)
+    below = chins - 63.5
+    assert 0 < (below > 0).sum() < 7
+    (note,) = found.notes
+    assert note.startswith(
+        f"the jaw leaves the frame in {(below > 0).sum()} of 7 frames, by up to {below.max():.1f} of"
+    )
+    assert maskkit.write_morph(ends[:1] * 2, tmp_path / "still.csv", frames=2, size=64).notes == ()
+
+
 def test_every_ending_holds_the_same_morph(drawn_shards: Path, tmp_path: Path) -> None:
     ends = [f"{drawn_shards}/train-00000.h5#{row}" for row in (1, 2)]
     made = {
