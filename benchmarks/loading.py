@@ -23,7 +23,7 @@ from gan.data.order import BatchOrder
 from gan.data.resident import ResidentRows
 from gan.data.rows import Batch, training_rows
 from gan.runs.presets import load_preset
-from gan.training.fit import Job, Request, set_up
+from gan.training.job import Job, Request, set_up
 
 ALTERED = ("augmentation.mirror=true", "augmentation.layouts=0.5")
 

@@ -17,7 +17,7 @@ from gan.computing.spawning import Stop
 from gan.errors import explained
 from gan.settings.run_settings import RunSettings, settings_text
 from gan.training.doubts import count_parameters
-from gan.training.fit import WAY_OUT, Request, check_share, set_up, warn
+from gan.training.job import WAY_OUT, Request, check_share, set_up, warn
 
 OnDone = Callable[[int, int], None]
 

@@ -14,7 +14,8 @@ from gan.runs.checked_json import decode_line
 from gan.runs.checkpoint import Checkpoint, load_checkpoint
 from gan.runs.presets import load_preset
 from gan.settings.run_settings import RunSettings
-from gan.training.fit import Request, fit, train
+from gan.training.fit import fit, train
+from gan.training.job import Request
 from tests.gan.resuming import CUT
 
 # A batch of 4 for two processes, so 2 each.

@@ -32,7 +32,8 @@ from gan.systems import build_system, system_class
 from gan.systems.base import System
 from gan.systems.given import Given
 from gan.systems.replay_pool import ReplayPool
-from gan.training.fit import Request, train
+from gan.training.fit import train
+from gan.training.job import Request
 from tests.drawn import face_points
 from tests.gan.computing.test_processes import farthest
 from tests.gan.resuming import CUT
