@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-Precision = Literal["32", "tf32", "bf16", "64"]
+Precision = Literal["auto", "32", "tf32", "bf16", "64"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Switch = Literal["auto", "on", "off"]
 Measure = Literal["consistency", "landmarks", "attributes", "features", "diversity", "decoupling"]

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan.evaluation.work import OnProgress
-from gan.experiments.request import Request, begun, last_step, newest_step
+from gan.experiments.request import Request, last_step, newest_step
+from gan.runs.run_folder import has_settings
 from gan.training.dry_run import DryRun, dry_run, duration
 
 DOING = "a few steps of each"
@@ -59,7 +60,7 @@ def rehearse(request: Request, on_progress: OnProgress = lambda title, done, tot
         on_progress(DOING, number, total, system)
         run, settings = request.run(system), request.settings[system]
         found = dry_run(
-            request.shards, run, settings, steps=last_step(request, settings), resume=begun(run),
+            request.shards, run, settings, steps=last_step(request, settings), resume=has_settings(run),
             device=request.device, devices=request.devices,
         )  # fmt: skip
         costs.append(_cost(request, system, found))

@@ -8,8 +8,9 @@ from gan.computing.spawning import Stop
 from gan.evaluation.work import OnProgress
 from gan.experiments.compare import compare_runs
 from gan.experiments.report import ReproductionReport, check_report
-from gan.experiments.request import Request, begun, last_step, newest_step, note_request, standing
+from gan.experiments.request import Request, last_step, newest_step, note_request, standing
 from gan.names import MEASURES
+from gan.runs.run_folder import has_settings
 from gan.training.fit import StepReport, fit
 
 
@@ -74,8 +75,8 @@ def _train(request: Request, system: str, stop: Stop, on_progress: OnProgress) -
         on_progress(f"training {system}", *part, f"step {done.step}, {done.images:,} images")
 
     result = fit(
-        request.shards, run, settings, steps=last_step(request, settings), resume=begun(run), device=request.device,
-        devices=request.devices, stop=lambda: spent() or stop(), on_step=note,
+        request.shards, run, settings, steps=last_step(request, settings), resume=has_settings(run),
+        device=request.device, devices=request.devices, stop=lambda: spent() or stop(), on_step=note,
         on_prepare=partial(on_progress, f"preparing {system}"),
     )  # fmt: skip
     if result.checkpoint is not None:

@@ -108,11 +108,6 @@ def last_step(request: Request, settings: RunSettings) -> int | None:
     return NO_LAST_STEP if request.budget.seconds is not None else request.budget.steps(settings)
 
 
-def begun(run: Path) -> bool:
-    """Say whether there is a run in the folder to go on with."""
-    return (run / "config.toml").is_file()
-
-
 def newest_step(run: Path) -> int:
     """Give the step of a run's newest checkpoint, 0 where there is none."""
     return max(map(step_named, checkpoint_paths(run)), default=0)

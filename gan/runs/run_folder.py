@@ -14,6 +14,7 @@ import torch
 
 from gan.computing.compute import Compute
 from gan.errors import RunError
+from gan.names import Precision
 from gan.runs.checked_json import decode_line, encode_line, with_checksum, without_checksum
 from gan.runs.presets import load_settings
 from gan.settings.run_settings import RunSettings, first_difference, write_settings
@@ -60,6 +61,11 @@ def prepare_folder(run: Path, settings: RunSettings) -> None:
         clear_files(folder)  # what a kill left
 
 
+def has_settings(run: Path) -> bool:
+    """Say whether there is a run in the folder to go on with."""
+    return (run / _CONFIG).is_file()
+
+
 def read_settings(run: Path) -> RunSettings:
     """Read a run's config.toml. Raises RunError where there is no run, or less of its settings; SettingsError."""
     config = run / _CONFIG
@@ -86,10 +92,13 @@ def check_resumable(source: Path, stored: RunSettings, settings: RunSettings) ->
         )
 
 
-def note_environment(run: Path, step: int, compute: Compute, switches: str) -> None:
+def note_environment(
+    run: Path, step: int, compute: Compute, switches: str, tried: Mapping[Precision, float] | None = None
+) -> None:
     """Append what this start runs on to environment.json, a list with an entry for each start and resume.
 
-    `switches` names those of `[compute]` that are on.
+    `switches` names those of `[compute]` that are on, `tried` the seconds a step took in each precision, where the
+    fastest was chosen.
     """
     path = run / "environment.json"
     starts = read_environment(path)
@@ -103,6 +112,7 @@ def note_environment(run: Path, step: int, compute: Compute, switches: str) -> N
             "processes": compute.processes,
             "threads": torch.get_num_threads(),
             "switches": switches,
+            **({"seconds_per_step_by_precision": dict(tried)} if tried else {}),
             "versions": library_versions(),
         }
     )

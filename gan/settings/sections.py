@@ -59,7 +59,9 @@ class DataSettings(Section):
 class ComputeSettings(Section):
     """How to compute. All but `precision` decide speed and memory, and nothing of the result beyond rounding."""
 
-    precision: Precision = Field(description="bf16: networks in bfloat16, weights and losses in 32")
+    precision: Precision = Field(
+        description="bf16: networks in bfloat16, weights and losses in 32; auto: the fastest, by some steps of each"
+    )
     # What older runs have not noted has a default here.
     channels_last: Switch = free("auto", description="tensors with the channels of a pixel side by side")
     fused: Switch = free("auto", description="Adam as one kernel for all weights")

@@ -1,11 +1,13 @@
 """What a run leaves behind while it goes: figures, pictures and checkpoints, written by the first process alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.computing.compute import Compute
 from gan.data.rows import RowsAtSize
 from gan.errors import NotFiniteError, RefusedByFirstError, TrainingError
+from gan.names import Precision
 from gan.runs.checkpoint import Best, best_path, checkpoint_path, failed_path, remove_old, set_aside_later
 from gan.runs.run_folder import Metrics, note_environment, prepare_folder
 from gan.settings.run_settings import RunSettings
@@ -28,10 +30,15 @@ def check_recordable(rows: RowsAtSize, settings: RunSettings, compute: Compute) 
 class Artifacts:
     """The folder of a run in training; every process has one and calls it alike, and that of the first one writes."""
 
-    def __init__(self, run: Path, rows: RowsAtSize, progress: Progress, saved_step: int | None) -> None:
-        """Open the folder and the logs in it behind the progress's step; of `saved_step` there is a checkpoint."""
+    def __init__(
+        self, run: Path, rows: RowsAtSize, progress: Progress, saved_step: int | None, tried: Mapping[Precision, float]
+    ) -> None:
+        """Open the folder and the logs in it behind the progress's step; of `saved_step` there is a checkpoint.
+
+        `tried` are the seconds a step took in each precision, where the fastest was chosen.
+        """
         self.run, self.progress, self.compute, self.log = run, progress, progress.compute, progress.settings.log
-        self._saved_step = saved_step
+        self._saved_step, self._tried = saved_step, tried
         self.compute.in_first(lambda: self._open(rows))
 
     def close(self) -> None:
@@ -74,7 +81,7 @@ class Artifacts:
         prepare_folder(self.run, settings)  # when resuming too: the shards may have moved
         if self._saved_step is not None:
             set_aside_later(self.run, self._saved_step)
-        note_environment(self.run, step, self.compute, self.progress.system.switches.to_text())
+        note_environment(self.run, step, self.compute, self.progress.system.switches.to_text(), self._tried)
         self.metrics = Metrics(self.run, step)
         # What TensorBoard has of later steps, which no checkpoint knows of, is no longer shown.
         self.events = writer(self.run / "tensorboard", purge_step=step + 1)

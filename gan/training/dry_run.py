@@ -15,9 +15,11 @@ from gan.computing.graphs import WARM_UP
 from gan.computing.processes import computing
 from gan.computing.spawning import Stop
 from gan.errors import explained
+from gan.names import Precision
 from gan.settings.run_settings import RunSettings, settings_text
 from gan.training.doubts import count_parameters
 from gan.training.job import WAY_OUT, Request, check_share, set_up, warn
+from gan.training.precision import settled, shown_seconds
 
 OnDone = Callable[[int, int], None]
 
@@ -29,7 +31,8 @@ class DryRun:
     """What a run would be. `seconds_per_step` and `memory` (bytes, of one process) are measured in `tried` steps.
 
     Evaluation, pictures, checkpoints and what comes before the first step are not in them. `switches` names those of
-    `[compute]` that are on, `preparation` says what comes before.
+    `[compute]` that are on, `preparation` says what comes before; `tried_precisions` are the seconds a step took in
+    each, where the fastest was to be chosen.
     """
 
     settings: RunSettings
@@ -46,6 +49,7 @@ class DryRun:
     seconds_per_step: float
     memory: int
     checkpoint_bytes: int
+    tried_precisions: Mapping[Precision, float]
 
     @property
     def seconds(self) -> float:
@@ -69,6 +73,7 @@ class DryRun:
                 *([f"before      {self.preparation}"] if self.preparation and not self.step else []),
                 f"parameters  {parameters}",
                 f"device      {self.device}, processes: {self.processes}, precision {self.settings.compute.precision}",
+                *([f"tried       {shown_seconds(self.tried_precisions)}"] if self.tried_precisions else []),
                 f"switches    {self.switches}",
                 f"memory      {self.memory / 1e9:.2f} GB in each process, measured in {self.tried} steps",
                 f"time        {duration(self.seconds)}, by {self.seconds_per_step:.3g} s for the last of them",
@@ -95,11 +100,11 @@ def dry_run(
     """Do a few steps of what `fit` would do with these arguments; tell what it would be. Raises what `fit` raises.
 
     In the first process `on_step` hears before the first step and after each how many of how many are done, and
-    `on_prepare` of reading resident rows.
+    `on_prepare` of choosing the precision and reading resident rows.
     """
-    request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
     check_share(settings, devices or 1)
-    with computing(device, devices, settings.compute.precision, partial(_follow, request)) as compute:
+    request = settled(Request(Path(shards), Path(out), settings, steps, epochs, resume), device, devices, on_prepare)
+    with computing(device, devices, request.settings.compute.precision, partial(_follow, request)) as compute:
         return _try(compute, request, on_step, on_prepare)
 
 
@@ -151,6 +156,7 @@ def _try(compute: Compute, request: Request, on_step: OnDone | None = None, on_p
         memory=most_memory(compute.device),
         checkpoint_bytes=sum(map(_bytes, [*networks.values(), *averages.values()]))
         + sum(tensor.nbytes for tensor in moments),
+        tried_precisions=request.tried,
     )
 
 

@@ -16,6 +16,7 @@ from gan.runs.run_folder import owned_run
 from gan.settings.run_settings import RunSettings
 from gan.training.artifacts import Artifacts
 from gan.training.job import WAY_OUT, Request, check_share, set_up, warn
+from gan.training.precision import settled
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,13 @@ def fit(
     `resume` goes on from the newest checkpoint, on a CPU bit for bit as if never stopped. `devices` processes share
     each batch (one by default; under torchrun, those it has started). `stop` is asked before each step; a true answer
     saves a checkpoint and returns. `on_step` hears of each step and `on_prepare` of what comes before the first, which
-    is reading resident rows and preparing a frozen segmentor: how much is done, of how much; both in the first process
-    alone. What speaks against a run is logged as a warning. Raises GanError or maskkit's errors with a sentence.
+    is choosing the precision, reading resident rows and preparing a frozen segmentor: how much is done, of how much;
+    both in the first process alone. What speaks against a run is logged as a warning. Raises GanError or maskkit's
+    errors with a sentence.
     """
-    request = Request(Path(shards), Path(out), settings, steps, epochs, resume)
     check_share(settings, devices or 1)
-    with computing(device, devices, settings.compute.precision, partial(_follow, request)) as compute:
+    request = settled(Request(Path(shards), Path(out), settings, steps, epochs, resume), device, devices, on_prepare)
+    with computing(device, devices, request.settings.compute.precision, partial(_follow, request)) as compute:
         return train(compute, request, stop, on_step, on_prepare)
 
 
@@ -117,7 +119,7 @@ def _train(
         compute.in_first(lambda: warn(job, request))
     compute.any(False)  # nothing in the folder before every process has come so far
     saved = None if job.fresh else progress.step
-    with closing(Artifacts(request.run, job.rows, progress, saved)) as artifacts:
+    with closing(Artifacts(request.run, job.rows, progress, saved, request.tried)) as artifacts:
         try:
             job.load(note_preparing)
             if job.fresh and progress.prepare(job.source, note_preparing):

@@ -1,8 +1,8 @@
 """A run on its data: what is asked for, checked, set up and, where it goes on, found again."""
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gan.computing.compute import Compute
@@ -12,6 +12,7 @@ from gan.data.order import BatchOrder
 from gan.data.resident import ResidentRows, make_resident
 from gan.data.rows import Batch, RowsAtSize, training_rows
 from gan.errors import RunError, SettingsError
+from gan.names import Precision
 from gan.runs.checkpoint import Checkpoint, best_path, checkpoint_paths, load_newest
 from gan.runs.run_folder import check_resumable, check_startable, read_settings, steps_noted
 from gan.settings.run_settings import RunSettings
@@ -27,7 +28,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Request:
-    """What `fit` is asked for; every process gets it."""
+    """What `fit` is asked for; every process gets it.
+
+    `tried` are the seconds a step took in each precision, where the fastest was chosen.
+    """
 
     shards: Path
     run: Path
@@ -35,6 +39,7 @@ class Request:
     steps: int | None = None
     epochs: int | None = None
     resume: bool = False
+    tried: Mapping[Precision, float] = field(default_factory=dict)
 
 
 @dataclass
