@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 TRACEBACK_VARIABLE = "MASKKIT_TRACEBACK"
 LONGEST_NOTE = 300  # characters below a bar: the losses of all networks
+FIXED_SPACE = "\xa0"
 PLAIN_SECONDS = 5.0  # between two progress lines where standard error is no terminal
 
 
@@ -218,14 +220,16 @@ class _Bar(Progress):
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             _PaceColumn(pace),
         )
-        self.pace, self.noted = pace, ""
+        self.pace, self.noted, self.terminal = pace, "", console
         super().__init__(*columns, console=console, expand=True)
         self.task = self.add_task(title, total=total)
 
     def get_renderables(self) -> Iterator[RenderableType]:
         yield self.make_tasks_table(self.tasks)
-        if self.noted:
-            yield Text(self.noted)
+        # Broken between what two spaces part: the losses of a network stay together.
+        whole = "  ".join(part.replace(" ", FIXED_SPACE) for part in self.noted.split("  "))
+        for line in textwrap.wrap(whole, self.terminal.width):
+            yield Text(line.replace(FIXED_SPACE, " "))
 
     def advance_to(self, done: int, note: str = "", total: int | None = None) -> None:
         _raise_noted_signal()

@@ -93,7 +93,7 @@ def test_a_signal_leaves_a_checkpoint_that_resumes(
 
 def test_sample_and_render(call: Call, small_run: Path, tmp_path: Path) -> None:
     status, out, _ = call("sample", small_run, "-o", tmp_path / "grid.png", "--columns", "c", "--rows", "1", "--json")
-    assert status == 0 and json.loads(out)["height"] == 32 and (tmp_path / "grid.png").exists()
+    assert status == 0 and json.loads(out)["height"] > 32 and (tmp_path / "grid.png").exists()  # and the words
     maskkit.write_points(tmp_path / "a.pts", face_points(100, 0.0))
     maskkit.write_points(tmp_path / "b.pts", face_points(100, 0.1))
     ends = ("--from", tmp_path / "a.pts", "--to", tmp_path / "b.pts")

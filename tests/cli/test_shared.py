@@ -74,7 +74,7 @@ def test_a_bar_with_its_times_fits_a_terminal_and_losses_stand_below(columns: in
     assert re.fullmatch(
         r"finding faces \S+ +100042/202599 +9\.\d/s  elapsed 0:00:0\d  left 3:\d\d:\d\d *", lines[bars[-1]]
     )
-    assert "".join(lines[bars[-1] + 1 :]).split() == losses.split()
+    assert " ".join(lines[bars[-1] + 1 :]).split() == losses.split()
 
 
 def _read(screen: int) -> bytes:
