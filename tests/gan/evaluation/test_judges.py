@@ -35,7 +35,7 @@ def judges(drawn_shards: Path, tmp_path: Path) -> Make:
 
 
 def test_a_segmentor_tells_floor_from_ceiling(judges: Make, small_run: Path, drawn_shards: Path) -> None:
-    result = evaluate(load_generator(small_run), judges(60).segmentor().network, [RowsAtSize(drawn_shards, "val", 32)])
+    result = evaluate(load_generator(small_run), judges(120).segmentor().network, [RowsAtSize(drawn_shards, "val", 32)])
     assert result.consistency.floor + 0.02 < result.consistency.ceiling > 0.9
     assert class_iou(result.confusion)[1] > 0.7  # the skin; eyes are a few pixels at this size
 
