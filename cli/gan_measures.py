@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.gan_options import DEVICE, OVERWRITE, RUN, SEED, split_names
+from cli.gan_options import DEVICE, OUT, OVERWRITE, RUN, SEED, split_names
 from cli.shared import Advance, as_json, print_json, progress, say
 from gan.names import MEASURES
 from maskkit.files.outputs import owned
@@ -31,7 +31,7 @@ PLAIN_WIDTH = 140  # of the table where standard output is no terminal
 @click.option(
     "--judge-steps", default=1000, show_default=True, type=click.IntRange(1), help="Batches a judge learns from."
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="JSON file to write as well.")
+@click.option(*OUT, type=click.Path(dir_okay=False, path_type=Path), help="JSON file to write as well.")
 @click.option("--latex", is_flag=True, help="Print a row of a LaTeX table instead.")
 @SEED
 @DEVICE

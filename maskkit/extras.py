@@ -1,4 +1,4 @@
-"""How to get what is not installed: by a command that works in a clone, beside a wheel, and in no active environment."""
+"""How to get what is not installed: commands that work in a clone, beside a wheel and outside of an environment."""
 
 import importlib.metadata
 import shlex
