@@ -21,8 +21,8 @@ def way_to_get(extra: str = "") -> str:
         requirements = importlib.metadata.requires("maskkit") or []
     except importlib.metadata.PackageNotFoundError:  # a copy without its description
         requirements = []
-    parted = [line.partition(";") for line in requirements]
-    return pip_install(*(name.strip() for name, _, marker in parted if marker.replace(" ", "") == wanted))
+    parted = [line.replace('"', "'").replace(" ", "").partition(";") for line in requirements]
+    return pip_install(*(name for name, _, marker in parted if marker == wanted))
 
 
 def pip_install(*what: str) -> str:

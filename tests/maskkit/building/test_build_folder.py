@@ -135,7 +135,7 @@ def test_a_stopped_build_of_several_faces_goes_on(photos: Path, faces_fixture: P
     for number in range(5):
         two_faces(faces_fixture).save(photos / f"{number}.png")
     (photos / "2.png").write_bytes(b"no photo")
-    options = maskkit.FolderOptions(face="all", shard_size=2, **SMALL)
+    options = maskkit.FolderOptions(face="all", val=0, shard_size=2, **SMALL)
     maskkit.build_folder(photos, tmp_path / "whole", options)
 
     def stop(done: int, total: int) -> None:
