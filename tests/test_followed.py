@@ -27,7 +27,7 @@ STEP = re.compile(r"^    ((?:maskkit|gan) [^ \n].*?)$|^```python\n(.*?)^```$", r
 # What a page's line gets more, so that it takes a second: the last of two equal options counts.
 SMALLER = ["data.size=32", "generator.width=8", "generator.n_z=16", "critic.width=8", "schedule.batch=4"]
 SHORTER = {
-    "maskkit build-celeba": "--limit 40 --workers 1 --size 32 --detector hog",
+    "maskkit build-celeba": "--limit 24 --workers 1 --size 32 --detector hog",
     "maskkit build-folder": "--workers 1 --size 32",
     "maskkit landmarks": "--workers 1",
     "maskkit segment": "--workers 1",
@@ -104,18 +104,26 @@ def make_people() -> None:
 
 
 def make_foreign() -> None:
-    """Data sets of other projects, small ones: from exports, and pairs with the labels of a face parser."""
-    maskkit.export_shards("shards", "CelebAMask-HQ", "celebamask-hq")
+    """Small data sets of other projects: parts as CelebAMask-HQ has them, an annotation tool's, and labelled pairs."""
     maskkit.export_shards("shards", "cvat-task", "cvat")
     for name in ("export.json", "samples.csv", "landmarks.csv"):
         Path("cvat-task", name).unlink(missing_ok=True)
     shutil.copytree("cvat-task/JPEGImages", "photos")
-    reader = maskkit.ShardReader("shards")
-    for kind in ("images", "masks"):
-        Path("pairs", kind).mkdir(parents=True)
-    for number in range(4):
-        Image.fromarray(reader[number]["image"]).save(f"pairs/images/{number}.png")
-        Image.fromarray(reader[number]["mask"]).save(f"pairs/masks/{number}.png")
+    for folder in (
+        "pairs/images",
+        "pairs/masks",
+        "CelebAMask-HQ/CelebA-HQ-img",
+        "CelebAMask-HQ/CelebAMask-HQ-mask-anno/0",
+    ):
+        Path(folder).mkdir(parents=True)
+    for number, row in enumerate(maskkit.ShardReader("shards")[:4]):
+        photo, mask = Image.fromarray(row["image"]), row["mask"]
+        photo.save(f"pairs/images/{number}.png")
+        Image.fromarray(mask).save(f"pairs/masks/{number}.png")
+        photo.save(f"CelebAMask-HQ/CelebA-HQ-img/{number}.jpg")
+        for label, part in {1: "skin", 2: "r_eye", 3: "l_eye", 4: "nose", 5: "u_lip"}.items():
+            drawn = np.repeat((mask == label)[..., None] * np.uint8(255), 3, axis=2)
+            Image.fromarray(drawn).save(f"CelebAMask-HQ/CelebAMask-HQ-mask-anno/0/{number:05d}_{part}.png")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(steps_of(page))], ids=lambda path: path.name)
@@ -136,7 +144,7 @@ def test_a_page_can_be_followed_as_it_stands(page: Path, scenery: Path, command:
             names: dict[str, Any] = {"__name__": "page"}
             exec(step, names)  # each block alone
             continue
-        words = [word.replace("~", str(scenery)) for word in shlex.split(step, comments=True)]
+        words = [word.replace("~", str(scenery)) for word in shlex.split(re.sub(r" +# .*", "", step))]
         kind = " ".join(words[:2])
         more = SHORTER.get(f"{kind} --resume" if "--resume" in words else kind, "")
         status, said = command(words[0], *words[1:], *shlex.split(more))
