@@ -27,7 +27,7 @@ STEP = re.compile(r"^    ((?:maskkit|gan) [^ \n].*?)$|^```python\n(.*?)^```$", r
 # What a page's line gets more, so that it takes a second: the last of two equal options counts.
 SMALLER = ["data.size=32", "generator.width=8", "generator.n_z=16", "critic.width=8", "schedule.batch=4"]
 SHORTER = {
-    "maskkit build-celeba": "--limit 24 --workers 1 --size 32 --detector hog",
+    "maskkit build-celeba": "--workers 1 --size 32 --detector hog",
     "maskkit build-folder": "--workers 1 --size 32",
     "maskkit landmarks": "--workers 1",
     "maskkit segment": "--workers 1",
