@@ -108,7 +108,7 @@ def make_foreign() -> None:
     maskkit.export_shards("shards", "cvat-task", "cvat")
     for name in ("export.json", "samples.csv", "landmarks.csv"):
         Path("cvat-task", name).unlink(missing_ok=True)
-    shutil.copytree("cvat-task/JPEGImages", "photos")
+    Path("cvat-task/JPEGImages").rename("cvat-task/photos")
     for folder in (
         "pairs/images",
         "pairs/masks",
