@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import click
 
+import maskkit
 from cli.gan_export import export, import_release
 from cli.gan_figures import figure
 from cli.gan_fit import fit
@@ -16,6 +17,7 @@ from cli.shared import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(maskkit.__version__)
 def group() -> None:
     """Train SCGAN, or a system beside it, on shards made by maskkit, and make pictures and sequences with it."""
 

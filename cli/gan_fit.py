@@ -43,7 +43,7 @@ SAME_SIGNAL_SECONDS = LAST_WORDS_SECONDS = 1.0
 
 @click.command()
 @click.argument("shards", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--system", type=click.Choice(list(SYSTEMS)), help="What to train; scgan, or what --config names.")
 @click.option("--preset", type=click.Choice(PRESETS), help="Settings to start from; paper by default.")
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings that replace the preset's.")

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.gan_options import DEVICE, NAMES, OVERWRITE, RUN, RUNS, SEED, split_names
+from cli.gan_options import DEVICE, NAMES, OUT, OVERWRITE, RUN, RUNS, SEED, split_names
 from cli.shared import Advance, as_json, print_json, progress, say
 from gan.names import MEASURES
 from maskkit.files.outputs import owned
@@ -41,7 +41,7 @@ JUDGE_SHARDS = click.option(
 @click.option("--judges", type=click.Path(path_type=Path), help="Folder of trained judges; by default RUN/judges.")
 @JUDGE_STEPS
 @JUDGE_SHARDS
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="JSON file to write as well.")
+@click.option(*OUT, type=click.Path(dir_okay=False, path_type=Path), help="JSON file to write as well.")
 @click.option("--latex", is_flag=True, help="Print a row of a LaTeX table instead.")
 @SEED
 @DEVICE
@@ -88,7 +88,7 @@ def evaluate(
 @RUNS
 @click.argument("shards", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", "outputs", multiple=True, required=True, type=click.Path(path_type=Path),
+    "-o", "--out", "--output", "outputs", multiple=True, required=True, type=click.Path(path_type=Path),
     help="File to write: .txt, .json, .tex or .html; repeatable.",
 )  # fmt: skip
 @NAMES

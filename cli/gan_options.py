@@ -10,7 +10,8 @@ SEED = click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Decides the latents."
 )
 SCALE = click.option("--scale", default=1, show_default=True, type=click.IntRange(1, 32), help="Repeat pixels.")
-OUTPUT = click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
+OUT = ("-o", "--out", "--output", "output")  # the last but one is the earlier name
+OUTPUT = click.option(*OUT, required=True, type=click.Path(path_type=Path), help="File to write.")
 RUN = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 NAMES = click.option("--name", "names", multiple=True, help="Of each run in turn; by default its folder's.")

@@ -90,7 +90,8 @@ def build_celeba(
 @click.option("--attributes", callback=_names,
               help="Columns of the table to keep, in this order.  [default: all of them]")  # fmt: skip
 @click.option("--split-column", help="Column of the table that says train, val or test.")
-@click.option("--val", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of the photos for val.")
+@click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True,
+              help="Share of the photos for val, without a split column.")  # fmt: skip
 @click.option("--test", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share for test.")
 @face_option
 @click.option("--crop", default=178, show_default=True,
@@ -108,7 +109,7 @@ def build_folder(
 
     \b
     Example:
-      maskkit build-folder holiday/ shards --face all --val 0.1
+      maskkit build-folder holiday/ shards --face all --val 0.2
     """
     how = Wish(engine, workers, max_skipped, dry_run, fresh, as_json)
     return _do(maskkit.plan_folder, maskkit.build_folder, images, out, maskkit.FolderOptions(**options), how)
@@ -165,14 +166,18 @@ def _tell_result(result: maskkit.BuildResult, max_skipped: float, as_json: bool)
     if as_json:
         print_json({**asdict(result), "out": str(result.out)})
     else:
-        reasons = "".join(f"\n  left out, {reason}: {count}" for reason, count in result.reasons.items())
+        total = result.kept + result.skipped
+        reasons = "".join(
+            f"\n  left out, {reason}: {count} ({count / total:.1%})" for reason, count in result.reasons.items()
+        )
         steps = ", ".join(f"{step} {count}" for step, count in result.detectors.items())
         say(
             f"{result.kept:,} rows in {result.out} ({result.splits}); found by {steps}{reasons}\n"
             f"look at {result.out / 'preview.png'}; every photo is listed in {result.out / 'ledger.csv'}"
         )
     if result.too_many_skipped:
-        share = result.skipped / (result.kept + result.skipped)
+        failed = result.skipped - result.unasked
+        share = failed / (result.kept + failed)
         say_error(f"{share:.1%} of the photos were left out, more than --max-skipped {max_skipped}")
         return EXIT_FAILED
     return 0

@@ -26,7 +26,7 @@ def main() -> NoReturn:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="maskkit")
+@click.version_option(maskkit.__version__)
 def group() -> None:
     """Region masks from facial landmarks, morphs between faces, and packed data sets."""
 
@@ -64,10 +64,14 @@ def doctor(as_json: bool) -> int:
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings]})
         return 0
+    console = Console(width=None if Console().is_terminal else 160, markup=False, highlight=False)
     table = Table("", "what", "detail", "needed for", box=None)
-    for finding in findings:
-        table.add_row("ok" if finding.found else "--", finding.name, finding.detail, finding.purpose)
-    Console(width=None if Console().is_terminal else 160).print(table)
+    for one in findings:
+        table.add_row("ok" if one.found else "--", one.name, one.detail if one.found else "see below", one.purpose)
+    console.print(table)
+    for one in findings:
+        if not one.found:  # below the table, so that a command can be copied in one piece
+            console.print(f"\n{one.name}: {one.detail}", soft_wrap=True)
     return 0
 
 

@@ -61,8 +61,8 @@ def export_command(
 @click.option("--translate", metavar="SCHEME", help="Give the labels in another built-in scheme, such as scgan.")
 @click.option("--split", help="One split for all rows, or a CSV file with the columns id, split.")
 @click.option("--attributes", help="Attributes to keep, in this order, with commas between; all if not given.")
-@click.option("--images", help="Folder of the photos, in SOURCE or anywhere.")
-@click.option("--masks", help="Folder of the masks, in SOURCE or anywhere.")
+@click.option("--images", help="Folder of the photos, below SOURCE, or anywhere by a path from /.")
+@click.option("--masks", help="Folder of the masks, below SOURCE, or anywhere by a path from /.")
 @click.option("--ignore", type=click.IntRange(0, 255),
               help="Of label PNGs: a value, often 255, of pixels without a class; they become background.")  # fmt: skip
 @click.option("--brightness", type=click.Choice(RANGES), default="fixed", show_default=True,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gan.training.dry_run import dry_run
     from gan.training.fit import fit
 
+__version__ = maskkit.__version__
+
 __all__ = [
     "GanError",
     "Settings",

@@ -1,5 +1,7 @@
 """maskkit: region masks from 68-point facial landmarks, morphs between faces, and packed data sets."""
 
+__version__ = "0.1.0"
+
 from maskkit.building.build import build_celeba, build_folder, plan_celeba, plan_folder
 from maskkit.building.options import BuildOptions, BuildPlan, BuildResult, FolderOptions
 from maskkit.detection.cascade import Detector, Face, detect, detect_aligned, predict_points, quality
@@ -12,7 +14,16 @@ from maskkit.masks.augmentation import Augmentation, usual_transforms
 from maskkit.masks.jitter import Jitter
 from maskkit.masks.label_tables import label_table, translate_labels
 from maskkit.masks.overlays import annotate
-from maskkit.masks.pictures import colorize, draw_points, enlarge, overlay, stack_grid, write_palette_png, write_png
+from maskkit.masks.pictures import (
+    colorize,
+    draw_points,
+    enlarge,
+    overlay,
+    show,
+    stack_grid,
+    write_palette_png,
+    write_png,
+)
 from maskkit.masks.raster import fill_polygon, from_one_hot, mirror_label_map, one_hot, rasterize
 from maskkit.masks.regions import Region, RegionScheme, load_scheme
 from maskkit.morphs.films import write_frames
@@ -97,6 +108,7 @@ __all__ = [
     "read_layout",
     "read_points",
     "scale_points",
+    "show",
     "stack_grid",
     "translate_labels",
     "usual_transforms",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from maskkit.detection import mtcnn
 from maskkit.detection.dlib_models import MODEL_SHA256, find_model
 from maskkit.errors import MaskkitError
+from maskkit.extras import way_to_get
 from maskkit.files.regular import file_sha256
 
 # Module, distributions that may carry it, the extra that installs it, and what needs it.
@@ -29,6 +30,14 @@ PARTS = (
     ("torch", ("torch",), "gan", "training and rendering"),
     ("pydantic", ("pydantic",), "gan", "training settings"),
     ("tomli_w", ("tomli-w",), "gan", "training settings"),
+    ("safetensors", ("safetensors",), "gan", "exported generators, judges"),
+    ("lightning_fabric", ("lightning-fabric",), "gan", "training in several processes"),
+    ("tensorboard", ("tensorboard",), "gan", "TensorBoard's events of a training"),
+    ("torchmetrics", ("torchmetrics",), "gan", "measures of features and diversity"),
+    ("matplotlib", ("matplotlib",), "gan", "the figure of losses"),
+    ("onnx", ("onnx",), "onnx", "exporting .onnx"),
+    ("onnxscript", ("onnxscript",), "onnx", "exporting .onnx"),
+    ("onnxruntime", ("onnxruntime",), "onnx", "comparing an exported .onnx with torch"),
 )
 
 
@@ -51,9 +60,9 @@ def examine() -> list[Finding]:
 def _package(module: str, distributions: tuple[str, ...], extra: str, purpose: str) -> Finding:
     try:
         importlib.import_module(module)
-    except ImportError as error:
-        name = f"maskkit[{extra}]" if extra else "maskkit"
-        return Finding(module, False, f"{error}; get it with: pip install '{name}'", purpose)
+    except (ImportError, OSError, RuntimeError) as error:  # the latter two from packages that do not fit each other
+        reason = str(error).partition("\n")[0]
+        return Finding(module, False, f"{reason}; get it with: {way_to_get(extra)}", purpose)
     versions = [f"{name} {importlib.metadata.version(name)}" for name in distributions if _installed(name)]
     return Finding(module, True, " and ".join(versions) or "installed by hand", purpose)
 
@@ -79,7 +88,7 @@ def _mtcnn() -> Finding:
     purpose = "finding turned and covered faces (optional)"
     if mtcnn.available():
         return Finding("MTCNN", True, f"facenet-pytorch {_version('facenet-pytorch')}", purpose)
-    return Finding("MTCNN", False, mtcnn.ADVICE, purpose)
+    return Finding("MTCNN", False, mtcnn.advice(), purpose)
 
 
 def _device() -> Finding:

@@ -1,5 +1,7 @@
 """The errors a caller may want to catch; each message is a sentence with the file, the value and the way out."""
 
+from maskkit.extras import way_to_get
+
 
 class MaskkitError(Exception):
     """Anything maskkit refuses or cannot do; `str(error)` is fit to be shown to a person."""
@@ -49,9 +51,7 @@ class MissingExtraError(MaskkitError):
     """An optional dependency that is not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed; get it with: pip install 'maskkit[{extra}]'"
-        )
+        super().__init__(f"{purpose} needs {package}, which is not installed; get it with: {way_to_get(extra)}")
         self.package, self.extra, self.purpose = package, extra, purpose
 
     def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str, str]]:

@@ -17,6 +17,7 @@ from gan.pictures.tiles import to_pictures
 from gan.systems.given import WORDS
 from maskkit.detection import dlib_models
 from maskkit.errors import DetectionError, MissingExtraError
+from maskkit.extras import way_to_get
 
 
 def _silent(title: str, done: int, total: int, note: str = "") -> None:
@@ -122,7 +123,7 @@ def _has_torchmetrics(work: Work, part: Measure) -> bool:
     except (ImportError, RuntimeError) as error:  # the latter from a torchvision that does not fit torch
         work.report.leave_out(
             part,
-            f"torchmetrics cannot be imported ({str(error).splitlines()[0]}); get it with: pip install 'maskkit[gan]', "
+            f"torchmetrics cannot be imported ({str(error).splitlines()[0]}); get it with: {way_to_get('gan')}, "
             "and uninstall a torchvision that does not fit the installed torch",
         )
         return False

@@ -179,4 +179,7 @@ def _check(generator: LoadedGenerator, taught: RowsAtSize, rows: list[RowsAtSize
     try:
         check_count(rows, count)
     except DataError as error:
-        raise DataError(f"{error}, in val and test together") from error
+        raise DataError(
+            f"{error}, in val and test together; set more aside with `maskkit build-folder --val`, or give shards of "
+            "other photos, whose val and test rows this run has not learned from"
+        ) from error

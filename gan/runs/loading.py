@@ -41,6 +41,11 @@ class LoadedGenerator(nn.Module):
         self.network = network
         self.to(device).eval().requires_grad_(False)
 
+    def __repr__(self) -> str:
+        takes = ", ".join(self.takes)
+        size = f"{self.size} x {self.size}"
+        return f"LoadedGenerator({self.title}, step {self.step}: {takes} -> {size}, scheme {self.scheme.name})"
+
     @property
     def n_z(self) -> int:
         """Length of the latent vector; 0 where it takes none."""

@@ -26,9 +26,9 @@ def read_folder(
     """The place of the photos and every one by id, with attributes {0, 1} and split.
 
     With `table_file`, a CSV of photos and attributes, photos without a row are left out, and rows without a photo are
-    named as such. The splits are a column of it (train, val, test or CelebA's 0, 1, 2), or `shares` of the photos,
-    drawn at random but the same at every call, go to val and test. `several` says that a photo may give several rows.
-    Raises BuildError.
+    named as such. The splits are a column of it (train, val, test or CelebA's 0, 1, 2), or `shares` of the photos that
+    are not left out, drawn at random but the same at every call, go to val and test. `several` says that a photo may
+    give several rows. Raises BuildError.
     """
     photos = _open(images)
     present = photos.names()
@@ -38,19 +38,18 @@ def read_folder(
     if table_file is not None and attributes:
         _, values = read_attribute_table(table_file, attributes)
         table = {name: tuple(int(value == 1) for value in row) for name, row in values.items()}
-    splits = _splits(table_file, split_column, shares, sorted(present))
+    splits = _splits(table_file, split_column, shares, sorted(present if table is None else present.keys() & table))
     names_wanted = sorted({*present, *(table or {})})
     inputs = []
     for name in names_wanted:
         problem = present.get(name, "leads out of the folder of photos" if names_outside(name) else "no such photo")
-        if not problem and table is not None and table_file is not None and name not in table:
+        unasked = not problem and table_file is not None and name not in (splits if table is None else table)
+        if unasked and table_file is not None:
             problem = f"no row in {table_file.name}"
-        if not problem and name not in splits:
-            problem = "no row in the table of splits"
         if not problem and several and FACE_MARK in name:
             problem = f"the name holds {FACE_MARK}, which marks the faces of a photo"
         given = (table or {}).get(name, (0,) * len(attributes))
-        inputs.append(printable(Input(name, given, splits.get(name, "train"), problem)))
+        inputs.append(printable(Input(name, given, splits.get(name, "train"), problem, unasked)))
     return photos, sorted(inputs, key=lambda one: one.id)
 
 

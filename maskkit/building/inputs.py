@@ -15,7 +15,8 @@ FACE_MARK = "#"  # between a photo's id and the number of a face, where a photo 
 class Input:
     """One photo that a build is asked for: its path below the folder of photos, its attributes {0, 1} and its split.
 
-    `problem` says why it cannot even be tried. `five_points` (5, 2) and `points` (68, 2), in pixels of the photo, are
+    `problem` says why it cannot even be tried; `unasked`, that this is because a table of the user's does not name it,
+    which is no failure. `five_points` (5, 2) and `points` (68, 2), in pixels of the photo, are
     what a table knows of its face.
     """
 
@@ -23,6 +24,7 @@ class Input:
     attributes: tuple[int, ...]
     split: str
     problem: str = ""
+    unasked: bool = False
     five_points: NDArray[np.float64] | None = None
     points: Points | None = None
 

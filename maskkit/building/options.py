@@ -55,7 +55,7 @@ class FolderOptions:
     detector: str | Detector = "auto"
     face: FaceChoice = 1  # of several faces the one of this number by falling size, or "all", a row each
     split_column: str | None = None  # of the table; without, by shares
-    val: float = 0.0  # share of the photos
+    val: float = 0.1  # share of the photos, which `gan evaluate` measures on
     test: float = 0.0
     shard_size: int = 2048
     limit: int | None = None
@@ -130,7 +130,10 @@ class BuildPlan:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What a build did. `detectors` counts the kept rows by the step that found them, `reasons` the skipped inputs."""
+    """What a build did. `detectors` counts the kept rows by the step that found them, `reasons` the skipped inputs.
+
+    `unasked` of the skipped are photos that the user's own table does not name; they are not too many.
+    """
 
     out: Path
     kept: int
@@ -140,3 +143,4 @@ class BuildResult:
     reasons: dict[str, int]
     seconds: float
     too_many_skipped: bool
+    unasked: int = 0

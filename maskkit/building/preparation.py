@@ -120,8 +120,8 @@ def _with_points(inputs: list[Input], path: Path) -> list[Input]:
     if not any(one.id in table for one in inputs):
         named = next(iter(table), "nothing")
         raise BuildError(f"{path} names {named}, and no photo has such an id; the first one's is {inputs[0].id}")
-    absent = f"no row in {path.name}"
+    found = [replace(one, points=table.get(one.id)) for one in inputs]
     return [
-        replace(one, points=table.get(one.id), problem=one.problem or ("" if one.id in table else absent))
-        for one in inputs
+        replace(one, problem=f"no row in {path.name}", unasked=True) if one.points is None and not one.problem else one
+        for one in found
     ]

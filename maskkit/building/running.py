@@ -26,7 +26,7 @@ OnPlan = Callable[[BuildPlan], None]
 class Running(TypedDict, total=False):
     """How a build runs, whatever it makes: the keywords of `run`, which says what they are where they are not given."""
 
-    max_skipped: float  # the share of left out inputs above which the result says so
+    max_skipped: float  # the share of left out inputs, of those asked for, above which the result says so
     fresh: bool  # discard what is there
     on_progress: OnProgress | None  # told before the first input and after every one how many of how many are done
     on_plan: OnPlan | None  # told once before the work
@@ -56,7 +56,7 @@ def run(
             raise BuildError(f"{out}: no photo of {build.total} could be used; {FILE_NAME} lists the reasons")
         # What is derived from the shards is made again where a stop or somebody removed it.
         finish_folder(out, build.dataset)
-        return _result(out, max_skipped, time.monotonic() - start)
+        return _result(build, out, max_skipped, time.monotonic() - start)
 
 
 def _work(build: Build, out: Path, workers: int, on_progress: OnProgress | None) -> None:
@@ -82,10 +82,11 @@ def _told(
             on_progress(number, total)
 
 
-def _result(out: Path, max_skipped: float, seconds: float) -> BuildResult:
+def _result(build: Build, out: Path, max_skipped: float, seconds: float) -> BuildResult:
     lines = read_ledger(out)
     kept = [line for line in lines if line["outcome"] == "kept"]
     skipped = [line for line in lines if line["outcome"] == "skipped"]
+    unasked = sum(one.unasked for inputs in build.inputs.values() for one in inputs)
     return BuildResult(
         out=out,
         kept=len(kept),
@@ -94,5 +95,6 @@ def _result(out: Path, max_skipped: float, seconds: float) -> BuildResult:
         detectors=dict(Counter(line["detector"] for line in kept)),
         reasons=dict(Counter(line["reason"] for line in skipped)),
         seconds=seconds,
-        too_many_skipped=len(skipped) > max_skipped * len(lines),
+        too_many_skipped=len(skipped) - unasked > max_skipped * (len(lines) - unasked),
+        unasked=unasked,
     )

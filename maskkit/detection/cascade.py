@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskkit.detection import dlib_models, mtcnn
 from maskkit.detection.dlib_models import ENLARGEMENT, Box, predict_points
 from maskkit.errors import DetectionError, PointsError
+from maskkit.masks.overlays import notebook_png
 from maskkit.photos.celeba_geometry import ALIGNED_SIZE, SURROUNDINGS, USUAL_BOX
 from maskkit.photos.images import Picture, check_picture, read_image
 from maskkit.points.landmarks import Points, check_points, eye_distance
@@ -47,6 +48,14 @@ class Face:
     box: Box
     score: float
     detector: str
+
+    def __repr__(self) -> str:
+        left, top, right, bottom = self.box
+        box = f"{right - left:.0f} x {bottom - top:.0f} at ({left:.0f}, {top:.0f})"
+        return f"Face({self.detector} {self.score:.2f}, {box})"
+
+    def _repr_png_(self) -> bytes:
+        return notebook_png(self.points)
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ def steps_of(detector: str, aligned: bool = False, five_points: bool = False) ->
         last = ("five-points" if five_points else "usual-box",) if aligned else ()
         return ("hog", "hog-upsampled", *(("mtcnn",) if mtcnn.available() else ()), *last)
     if detector == "mtcnn" and not mtcnn.available():
-        raise DetectionError(f"the detector mtcnn needs facenet-pytorch and torch; {mtcnn.ADVICE}")
+        raise DetectionError(f"the detector mtcnn needs facenet-pytorch and torch; {mtcnn.advice()}")
     if detector == "five-points" and not five_points:
         raise DetectionError("the detector five-points needs CelebA's list_landmarks_align_celeba")
     return (detector,)

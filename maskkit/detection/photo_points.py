@@ -13,6 +13,7 @@ from maskkit.detection.named_files import (
     OnProgress,
     chosen_faces,
     collect_files,
+    ids_below,
     numbered,
     prepare_folder,
     work_through,
@@ -48,8 +49,9 @@ def write_landmarks(
 ) -> FilesResult:
     """Find the 68 points of the faces in photos and in folders of photos, and write them into the folder `out`.
 
-    `format` is pts or json, a file a face, or csv, one `landmarks.csv` of all. `face` is the number of a face, from 1
-    by falling size, or "all", whose files are numbered. With `workers` above 1 that many processes work at most (None:
+    `format` is pts or json, a file a face, or csv, one `landmarks.csv` of all for the `landmarks` of builds, whose ids
+    are paths below the folder that was named. `face` is the number of a face, from 1 by falling size, or "all", whose
+    files and ids are numbered. With `workers` above 1 that many processes work at most (None:
     as many as processors), which import the calling script; the results are the same. A photo that cannot be used is
     told in `failed` and ends nothing. Raises OutputError where results would replace something.
     """
@@ -65,9 +67,13 @@ def write_landmarks(
         wish = _Wish(results, format, face, detector)
         all_made = work_through(partial(_find, wish), files, result, workers, on_progress)
         if format == "csv":
-            faces = [one for made in all_made for one in made.faces]
-            text = points_table(dict(zip(result.found, (one.points for one in faces), strict=True)))
-            results.write(TABLE, text.encode())
+            ids = ids_below(paths, files)
+            table = {
+                f"{ids[file]}{ending}": one.points
+                for file, made in zip(files, all_made, strict=True)
+                for ending, one in numbered(made.faces, face)
+            }
+            results.write(TABLE, points_table(table).encode())
     return result
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from maskkit.masks.pictures import draw_points, enlarge
+from maskkit.masks.pictures import colorize, draw_points, encode_png, enlarge, overlay
 from maskkit.masks.raster import rasterize
 from maskkit.masks.regions import RegionScheme, as_scheme
 from maskkit.photos.images import Picture
@@ -18,6 +18,18 @@ FONT, TEXT = cv2.FONT_HERSHEY_SIMPLEX, 1 / 45  # the height of a line of the leg
 LEAST_TEXT = 14  # pixels
 PLAIN_TEXT = 30  # pixels of a line at OpenCV's scale 1
 BLACK = (0, 0, 0)
+NOTEBOOK_SIDE = 256  # pixels of a face that a notebook shows
+
+
+def notebook_png(points: Points, image: Picture | None = None) -> bytes:
+    """One face as a notebook shows it: its regions over its photo, or alone, filling a square. PNG."""
+    if image is not None:
+        shown = overlay(image, rasterize(points, image.shape[:2], backend="numpy"))
+        return encode_png(enlarge(shown, max(1, NOTEBOOK_SIDE // max(image.shape[:2]))))
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    reach = max(float(np.abs(points - middle).max()), 1.0) * 1.1
+    placed = (points - middle + reach) * (NOTEBOOK_SIDE / (2 * reach))
+    return encode_png(colorize(rasterize(placed, NOTEBOOK_SIDE, backend="numpy")))
 
 
 def annotate(image: Picture, points: ArrayLike, scheme: str | Path | RegionScheme = "scgan") -> Picture:

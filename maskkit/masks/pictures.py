@@ -39,6 +39,16 @@ def colorize(label_map: LabelMap, scheme: str | Path | RegionScheme = "scgan") -
     return np.asarray(palette[label_map])
 
 
+def show(label_map: LabelMap, scheme: str | Path | RegionScheme = "scgan") -> Image.Image:
+    """A label map (H, W) uint8 as Pillow's palette picture, which notebooks show in the scheme's colours.
+
+    Its pixels are still the class numbers.
+    """
+    image = Image.fromarray(label_map)
+    image.putpalette(as_scheme(scheme).palette.tobytes())  # turns the grey picture into a palette picture
+    return image
+
+
 def overlay(image: Picture, label_map: LabelMap, scheme: str | Path | RegionScheme = "scgan") -> Picture:
     """Lay the colours of the regions half transparent over a photo of the same size; the background stays."""
     mixed = (image.astype(np.uint16) + colorize(label_map, scheme)) // 2
@@ -106,9 +116,7 @@ def encode_jpeg(image: Picture) -> bytes:
 
 def encode_palette_png(label_map: LabelMap, scheme: str | Path | RegionScheme = "scgan") -> bytes:
     """What `write_palette_png` writes."""
-    image = Image.fromarray(label_map)
-    image.putpalette(as_scheme(scheme).palette.tobytes())  # turns the grey picture into a palette picture
-    return _encode(image)
+    return _encode(show(label_map, scheme))
 
 
 def _encode(image: Image.Image, note: str | None = None) -> bytes:

@@ -57,6 +57,9 @@ class RegionScheme:
     def __len__(self) -> int:
         return len(self.regions)
 
+    def __repr__(self) -> str:
+        return f"RegionScheme({self.name}, {len(self)} classes)"
+
     @property
     def names(self) -> tuple[str, ...]:
         """The class names by index."""

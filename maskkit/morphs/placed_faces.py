@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from maskkit.detection.cascade import find_face
 from maskkit.errors import DetectionError, PointsError, ShardError
+from maskkit.masks.overlays import notebook_png
 from maskkit.photos.alignment import Alignment, move_picture
 from maskkit.photos.celeba_geometry import CROP
 from maskkit.photos.images import SUFFIXES as IMAGE_SUFFIXES
@@ -29,6 +30,13 @@ class PlacedFace:
 
     points: Points
     image: Picture | None
+
+    def __repr__(self) -> str:
+        photo = "no photo" if self.image is None else f"photo {self.image.shape[1]} x {self.image.shape[0]}"
+        return f"PlacedFace({photo})"
+
+    def _repr_png_(self) -> bytes:
+        return notebook_png(self.points, self.image)
 
 
 def read_face_points(spec: str | Path, size: int) -> Points:

@@ -30,6 +30,11 @@ class Inspection:
     doubtful_total: int
     doubtful_rules: dict[str, int]
 
+    def __repr__(self) -> str:
+        data = self.dataset
+        rows = f"{sum(data.counts().values()):,} rows of {data.size} x {data.size}"
+        return f"Inspection({self.folder}: {rows}, scheme {data.scheme.name}, {self.doubtful_total:,} doubtful)"
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain types, as `maskkit inspect --json` prints it."""
         dataset = self.dataset

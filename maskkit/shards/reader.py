@@ -194,6 +194,10 @@ class ShardReader:
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
+    def __repr__(self) -> str:
+        rows = f"{len(self):,} rows of {self.size} x {self.size}"
+        return f"ShardReader({self.folder}, {self.split}: {rows}, scheme {self.scheme.name})"
+
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...
     @overload

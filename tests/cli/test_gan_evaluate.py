@@ -226,7 +226,9 @@ def test_refusals(small_run: Path, drawn_shards: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"attributes \('Bald',\), and the run was trained with"):
         gan.evaluate_run(small_run, others, judges=tmp_path)
     few = write_drawn_shards(tmp_path / "few", {"train": 4, "val": 1})
-    with pytest.raises(DataError, match="at least 2 rows are needed to evaluate, and there are 1, in val and test"):
+    with pytest.raises(
+        DataError, match=r"there are 1, in val and test together; set more aside with `maskkit .* --val`"
+    ):
         gan.evaluate_run(small_run, few, judges=tmp_path)
     with pytest.raises(InputError, match="judges need at least 1 step, not 0"):
         gan.evaluate_run(small_run, drawn_shards, judge_steps=0)

@@ -21,6 +21,7 @@ from maskkit.points.landmarks import eye_centres
 from maskkit.shards.description import read_dataset
 from maskkit.shards.ledger import read_ledger
 from tests.maskkit.detection.test_cascade import Middle
+from tests.maskkit.detection.test_photo_files import Painted, painted
 
 SMALL = {"size": 64}
 
@@ -135,7 +136,7 @@ def test_a_stopped_build_of_several_faces_goes_on(photos: Path, faces_fixture: P
     for number in range(5):
         two_faces(faces_fixture).save(photos / f"{number}.png")
     (photos / "2.png").write_bytes(b"no photo")
-    options = maskkit.FolderOptions(face="all", shard_size=2, **SMALL)
+    options = maskkit.FolderOptions(face="all", val=0, shard_size=2, **SMALL)
     maskkit.build_folder(photos, tmp_path / "whole", options)
 
     def stop(done: int, total: int) -> None:
@@ -178,6 +179,28 @@ def test_attributes_and_splits_come_from_a_table(photos: Path, tmp_path: Path) -
         maskkit.build_folder(photos, tmp_path / "out", options)
 
 
+def test_photos_that_a_table_does_not_name_are_left_out_and_no_failure(tmp_path: Path) -> None:
+    photos = painted(tmp_path / "photos", [1] * 20)
+    table = tmp_path / "people.csv"
+    table.write_text("photo,Glasses\n" + "".join(f"{number:02d}.png,1\n" for number in range(10)))
+    options = maskkit.FolderOptions(table=table, detector=Painted(), **SMALL)
+    result = maskkit.build_folder(photos, tmp_path / "out", options)
+    assert (result.kept, result.reasons, result.unasked) == (10, {"no row in people.csv": 10}, 10)
+    assert not result.too_many_skipped and result.splits == {"train": 9, "val": 1}  # a tenth of those that are named
+
+
+def test_a_table_of_found_points_is_one_that_a_build_takes(tmp_path: Path) -> None:
+    photos = painted(tmp_path / "photos", [1, 1, 0, 1])
+    (photos / "below").mkdir()
+    (photos / "01.png").rename(photos / "below" / "01.png")
+    found = maskkit.write_landmarks([photos], tmp_path / "points", format="csv", detector=Painted())
+    assert len(found.failed) == 1
+    options = maskkit.FolderOptions(landmarks=tmp_path / "points" / "landmarks.csv", **SMALL)
+    result = maskkit.build_folder(photos, tmp_path / "out", options)
+    assert (result.detectors, result.reasons) == ({"given": 3}, {"no row in landmarks.csv": 1})
+    assert not result.too_many_skipped and set(rows(tmp_path / "out")) == {"00.png", "03.png", "below/01.png"}
+
+
 def test_shares_and_plain_folders(photos: Path, tmp_path: Path) -> None:
     for number in range(9):
         shutil.copy(photos / "collins.png", photos / f"{number}.png")
@@ -185,6 +208,7 @@ def test_shares_and_plain_folders(photos: Path, tmp_path: Path) -> None:
     plan = maskkit.plan_folder(photos, tmp_path / "out", options)
     assert plan.inputs == {"train": 7, "val": 2, "test": 1}
     assert maskkit.plan_folder(photos, tmp_path / "out", options).inputs == plan.inputs
+    assert maskkit.plan_folder(photos, tmp_path / "out").inputs == {"train": 9, "val": 1, "test": 0}
     for wrong, message in (
         (maskkit.FolderOptions(val=0.6, test=0.5), "must leave something to train"),
         (maskkit.FolderOptions(face=0), "0 chooses no face"),

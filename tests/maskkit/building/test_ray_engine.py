@@ -31,7 +31,7 @@ OPTIONS = maskkit.BuildOptions(size=32, shard_size=20, detector="hog", attribute
 @pytest.fixture(scope="module")
 def ray_here() -> Iterator[None]:
     """A Ray of two workers for all the tests here; builds find it and leave it running."""
-    pytest.importorskip("ray", reason="needs ray: pip install 'maskkit[ray]'")
+    pytest.importorskip("ray", reason="needs ray: pip install -e '.[ray]'")
     with RayEngine(2).connected():
         yield
 
@@ -137,7 +137,7 @@ def test_other_versions_are_refused(ray_here: None, celeba_fixture: Path) -> Non
 def test_a_detector_that_cannot_travel_and_engines_that_are_not_there(
     celeba_fixture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("ray", reason="needs ray: pip install 'maskkit[ray]'")
+    pytest.importorskip("ray", reason="needs ray: pip install -e '.[ray]'")
     bound = Fatal(tmp_path)
     object.__setattr__(bound, "file", (tmp_path / "open").open("w"))
     with pytest.raises(BuildError, match="the detector fatal cannot be sent to workers"):
@@ -145,13 +145,13 @@ def test_a_detector_that_cannot_travel_and_engines_that_are_not_there(
     with pytest.raises(BuildError, match="there is no engine 'dask': take one of local, ray"):
         maskkit.build_celeba(celeba_fixture, tmp_path / "out", OPTIONS, engine="dask")
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"the engine ray needs ray.*pip install 'maskkit\[ray\]'"):
+    with pytest.raises(MissingExtraError, match=r"the engine ray needs ray.*pip install -e '.*\[ray\]'"):
         maskkit.build_celeba(celeba_fixture, tmp_path / "out", OPTIONS, engine="ray")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_cluster_that_does_not_answer(celeba_fixture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("ray", reason="needs ray: pip install 'maskkit[ray]'")
+    pytest.importorskip("ray", reason="needs ray: pip install -e '.[ray]'")
     monkeypatch.setattr(ray_engine, "PATIENCE", 0.5)
     for address in ("127.0.0.1:9", "ray://127.0.0.1:9", "nonsense"):
         monkeypatch.setenv("RAY_ADDRESS", address)
@@ -162,7 +162,7 @@ def test_a_cluster_that_does_not_answer(celeba_fixture: Path, tmp_path: Path, mo
 
 
 def test_sigterm_to_all_ends_the_build_and_rays_processes(celeba_fixture: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="needs ray: pip install 'maskkit[ray]'")
+    pytest.importorskip("ray", reason="needs ray: pip install -e '.[ray]'")
     code = "from cli.maskkit_command import main; main()"
     arguments = ["build-celeba", celeba_fixture, tmp_path / "out", "--size", "32", "--shard-size", "4"]
     command = [sys.executable, "-c", code, *map(str, arguments), "--engine", "ray", "--workers", "1"]

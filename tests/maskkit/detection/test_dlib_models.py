@@ -88,7 +88,7 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             dlib_models.predictor()
     monkeypatch.delenv(dlib_models.MODEL_VARIABLE)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DetectionError, match="pip install 'maskkit"):
+    with pytest.raises(DetectionError, match=r"pip install -e '.*\[detect\]'"):
         dlib_models.predictor()
 
 

@@ -1,0 +1,5 @@
+"""`python -m gan`: the command."""
+
+from maskkit_entry import gan
+
+gan()

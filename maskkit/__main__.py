@@ -1,0 +1,5 @@
+"""`python -m maskkit`: the command."""
+
+from maskkit_entry import maskkit
+
+maskkit()
