@@ -37,7 +37,7 @@ SAME_FACE = 0.4  # intersection over union of the box that is expected and the o
 # `quality` of a face that is followed: at most 0.02 where the points lie well, and 0.07 and more where they fell
 # together on a head that turned away, while HOG still saw it.
 MOST_SPREAD = 0.05
-SEARCH_EVERY = 5  # frames, while there is no face; those between are gone back to
+SEARCH_EVERY = 5  # frames, while there is no face, that all detectors look through; the others the first of them
 LOOK_BACK = 256 << 20  # bytes of frames without a face that are kept to be gone back to
 NOSE_TIP, MOUTH_CORNERS = 30, (48, 54)
 THUMBNAIL = (32, 32)
@@ -88,13 +88,14 @@ def track(
     """Find the 68 points of one face in every frame of a video in which it is seen.
 
     The first time, and after a cut, it is the one of number `face` by falling size; from there on the box about its
-    last points tells where to look. Where it is not there, the detectors look for it in every fifth frame, and those
-    between are gone back to from where it is found. A detector of the user's own is asked in every frame. Raises
-    DetectionError where no frame shows a face, and VideoError where the frames change their size.
+    last points tells where to look. Where it is not there, the first detector looks for it in every frame and the
+    others in every fifth, and from where it is found it is followed back through the frames in which they missed it.
+    A detector of the user's own is asked in every frame. Raises DetectionError where no frame shows a face, and
+    VideoError where the frames change their size.
     """
     if not isinstance(face, int):
         raise DetectionError(f"{source}: one face is followed through a video; give its number, from 1 by falling size")
-    tracker = _Tracker(source, detector, face, steps_of(detector) if isinstance(detector, str) else detector)
+    tracker = _Tracker(source, detector, face)
     for frame in frames:
         tracker.take(frame)
         on_frame(len(tracker.points))
@@ -108,7 +109,6 @@ class _Tracker:
     source: str
     detector: str | Detector
     face: int
-    steps: tuple[str, ...] | Detector
     size: tuple[int, int] | None = None
     times: list[float] = field(default_factory=list)
     points: list[Points | None] = field(default_factory=list)
@@ -154,10 +154,11 @@ class _Tracker:
 
     def _look(self, image: Picture) -> Points | None:
         if not isinstance(self.detector, str):
-            return self._choose(see_faces(image, self.steps), image)
+            return self._choose(see_faces(image, self.detector), image)
         points = None if self.last is None else follow(image, self.last)
-        if points is None and self.lost % SEARCH_EVERY == 0:
-            points = self._choose(see_faces(image, self.steps), image)
+        if points is None:
+            steps = steps_of(self.detector)
+            points = self._choose(see_faces(image, steps if self.lost % SEARCH_EVERY == 0 else steps[:1]), image)
         return points
 
     def _choose(self, seen: list[Sighting], image: Picture) -> Points | None:
