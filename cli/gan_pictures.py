@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.gan_driving import also_drives
 from cli.gan_options import DEVICE, OUTPUT, OVERWRITE, RUN, SCALE, SEED, split_names
 from cli.shared import as_json, print_json, progress, say
 
@@ -67,8 +68,8 @@ def sample(
 @click.command()
 @RUN
 @OUTPUT
-@click.option("--from", "start", required=True, metavar="A", help="A photo, point file or shard row (x.h5#12).")
-@click.option("--to", "end", required=True, metavar="B", help="The same, for the last frame.")
+@click.option("--from", "start", metavar="A", help="A photo, point file or shard row (x.h5#12).")
+@click.option("--to", "end", metavar="B", help="The same, for the last frame.")
 @click.option("--frames", default=24, show_default=True, type=click.IntRange(2, 10_000), help="Both ends included.")
 @click.option("--fps", default=12, show_default=True, type=click.IntRange(1, 100), help="Frames a second.")
 @click.option("--attributes", help="Names of the attributes that are 1, with commas; by default none.")
@@ -90,6 +91,7 @@ def sample(
 @DEVICE
 @OVERWRITE
 @as_json
+@also_drives
 def render(
     run_folder: Path,
     output: Path,
@@ -112,9 +114,13 @@ def render(
     """Write the way from face A to face B as .mp4, .gif or a folder of PNGs, or all frames in one .png.
 
     Landmarks move; latent and attributes stay, or go to those of --seed-to and --attributes-to: from frame to frame,
-    or with --rows from row to row. RUN is a run's folder or a checkpoint file.
+    or with --rows from row to row. With --drive the face follows that of a video instead. RUN is a run's folder or a
+    checkpoint file.
 
-    Example: gan render run --from closed.jpg --to open.jpg -o smile.mp4 --masks --scale 4
+    \b
+    Example:
+      gan render run --from closed.jpg --to open.jpg -o smile.mp4 --masks --scale 4
+      gan render run --drive clip.mp4 -o talk.mp4 --clip --masks
     """
     import gan
 

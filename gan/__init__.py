@@ -11,6 +11,7 @@ import maskkit
 if TYPE_CHECKING:
     from gan.errors import GanError
     from gan.evaluation.measures import evaluate_run
+    from gan.pictures.driving import drive
     from gan.pictures.rendering import render
     from gan.pictures.sampling import sample
     from gan.runs.export import export_generator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GanError",
     "Settings",
+    "drive",
     "dry_run",
     "evaluate_run",
     "export_generator",
@@ -41,6 +43,7 @@ __all__ = [
 _HOMES = {
     "GanError": "errors",
     "Settings": "settings.run_settings",
+    "drive": "pictures.driving",
     "dry_run": "training.dry_run",
     "evaluate_run": "evaluation.measures",
     "export_generator": "runs.export",

@@ -18,7 +18,7 @@ def write_film(
     path: Path, pictures: Sequence[np.ndarray], times: Sequence[float] | None = None, turned: int = 0,
     codec: str = "libx264",
 ) -> Path:  # fmt: skip
-    """Write RGB pictures at 25 frames a second or at their own `times`; `turned` as a telephone on its side notes it."""
+    """Write RGB pictures at 25 frames a second or at their own `times`; `turned` as a telephone notes it."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = pictures[0].shape[:2]

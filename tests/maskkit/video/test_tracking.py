@@ -85,7 +85,7 @@ def test_refusals() -> None:
         track(frames_of(marked([None] * 3)), "film", Marked())
     with pytest.raises(DetectionError, match="one face is followed"):
         track(frames_of(marked([0.04])), "film", Marked(), "all")
-    with pytest.raises(VideoError, match="the size of its frames changes at 0.04 s"):
+    with pytest.raises(VideoError, match=r"the size of its frames changes at 0\.04 s"):
         track(frames_of([*marked([0.04]), np.zeros((8, 8, 3), np.uint8)]), "film", Marked())
 
 
