@@ -32,6 +32,11 @@ def is_video(path: str | Path) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
+def frame_id(number: int) -> str:
+    """What a frame is called below its video: its number with six digits, counted from 0."""
+    return f"{number:06d}"
+
+
 def read_frames(path: str | Path) -> Iterator[Frame]:
     """Read a video frame by frame, each turned upright; two or three are in memory at a time.
 
@@ -46,10 +51,41 @@ def read_frames(path: str | Path) -> Iterator[Frame]:
             raise VideoError(f"{path}: there is not one frame in it")
 
 
-def frame_count(path: str | Path) -> int:
+def likely_count(path: str | Path) -> int:
     """About how many frames there are, as the file's header tells it; 0 where it does not."""
     with opened_video(path) as (_, stream):
         return int(stream.frames) or int(float(stream.duration or 0) * float(stream.time_base or 0) * _rate(stream))
+
+
+def count_frames(path: str | Path) -> int:
+    """How many frames `read_frames` will give, without decoding any. Raises VideoError as it does."""
+    with opened_video(path) as (container, stream):
+        packets = [packet.is_discard for packet in container.demux(stream) if packet.size]
+        _check_whole(path, len(packets), stream)
+        return packets.count(False)
+
+
+class FramesByNumber:
+    """The frames of one video by their numbers, upright RGB; cheapest where the numbers rise."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._begin()
+
+    def read(self, number: int) -> Picture:
+        """One frame; those before it are decoded and passed over. Raises VideoError."""
+        if number < self._next:
+            self._begin()
+        for frame in self._frames:
+            self._next += 1
+            if self._next > number:
+                return picture_of(frame, self.path)
+        raise VideoError(f"{self.path}: it ends before frame {number}")
+
+    def _begin(self) -> None:
+        self._stack = ExitStack()  # what was open before is closed with the last one
+        container, stream = self._stack.enter_context(opened_video(self.path))
+        self._frames, self._next = decoded(container, stream, self.path), 0
 
 
 @contextmanager
@@ -94,8 +130,7 @@ def decoded(container: Any, stream: Any, path: str | Path) -> Iterator[Any]:
         raise VideoError(
             f"{path}: broken after {shown} frames ({error.strerror}); get a whole copy, or cut it there"
         ) from error
-    if packets < stream.frames:
-        raise VideoError(f"{path}: cut off, it ends after {packets} of {stream.frames} frames; get a whole copy")
+    _check_whole(path, packets, stream)
 
 
 def time_of(frame: Any, stream: Any, number: int) -> float:
@@ -129,6 +164,11 @@ def typical_rate(times: NDArray[np.float64]) -> float:
     """Frames a second by the median step between `times`; 25 for a single frame."""
     steps = np.diff(times)
     return float(1 / np.median(steps[steps > 0])) if (steps > 0).any() else 25.0
+
+
+def _check_whole(path: str | Path, packets: int, stream: Any) -> None:
+    if packets < stream.frames:
+        raise VideoError(f"{path}: cut off, it ends after {packets} of {stream.frames} frames; get a whole copy")
 
 
 def _rate(stream: Any) -> float:

@@ -14,7 +14,7 @@ from maskkit.files.result_folder import ResultFolder
 from maskkit.masks.raster import rasterize
 from maskkit.morphs.flicker import Flicker, measure_flicker
 from maskkit.morphs.placed_faces import align_points
-from maskkit.photos.videos import frame_count, is_video, read_frames
+from maskkit.photos.videos import is_video, likely_count, read_frames
 from maskkit.video.gaps import bridge, name_gaps
 from maskkit.video.smoothing import smooth
 from maskkit.video.tracking import Track, track
@@ -59,7 +59,7 @@ class Following:
     def rough(self, path: Path, on_progress: OnProgress | None = None) -> Track:
         """The track as it was found, gaps bridged."""
         self.check()
-        total = frame_count(path) if on_progress else 0
+        total = likely_count(path) if on_progress else 0
 
         def tell(done: int) -> None:
             if on_progress is not None:
@@ -133,8 +133,3 @@ def track_flicker(followed: Track) -> Flicker:
     steps = [count for count, _ in measured]
     means = np.average([[one.changed, one.reverted, one.uneven] for _, one in measured], axis=0, weights=steps)
     return Flicker(*means.tolist())
-
-
-def frame_id(number: int) -> str:
-    """What a frame is called below its video: the number with six digits, counted from 0."""
-    return f"{number:06d}"

@@ -24,9 +24,9 @@ from maskkit.morphs.morph_files import LARGEST_BYTES
 from maskkit.photos.alignment import Alignment
 from maskkit.photos.celeba_geometry import CROP
 from maskkit.photos.images import Picture
-from maskkit.photos.videos import Frame, read_frames, typical_rate
+from maskkit.photos.videos import Frame, frame_id, read_frames, typical_rate
 from maskkit.points.landmarks import POINT_COUNT
-from maskkit.video.named_videos import Following, frame_id, work_through_videos
+from maskkit.video.named_videos import Following, work_through_videos
 from maskkit.video.tracking import Track
 
 FILES = {"film": ".mp4", "shard": ".h5"}  # the others are folders of a file for each frame

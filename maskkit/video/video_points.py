@@ -14,8 +14,9 @@ from maskkit.detection.cascade import Detector, FaceChoice
 from maskkit.detection.named_files import FilesResult, OnProgress
 from maskkit.errors import OutputError
 from maskkit.files.result_folder import ResultFolder
+from maskkit.photos.videos import frame_id
 from maskkit.points.point_files import COLUMNS, table_row
-from maskkit.video.named_videos import Following, frame_id, work_through_videos
+from maskkit.video.named_videos import Following, work_through_videos
 from maskkit.video.tracking import Track
 
 FORMATS = ("csv", "npz")
