@@ -1,4 +1,4 @@
-"""Any folder or zip of photos and videos: what a build is asked for, with attributes and splits from a table of the user's own."""
+"""Any folder or zip of photos, or of videos: what a build is asked for, attributes and splits from a user's table."""
 
 import random
 from collections.abc import Iterable
@@ -118,7 +118,7 @@ def _draw(names: list[str], val: float, test: float) -> dict[str, str]:
     for split, wanted in (("test", tests), ("val", vals)):
         if wanted and len(groups) < len(names) and split not in splits.values():
             raise BuildError(
-                f"no photo and no whole video falls to {split}: a video's frames stay together, and a share of {wanted} "
-                f"of {len(names)} is less than half of one; give a larger share, more videos, or a --split-column"
+                f"no photo and no whole video falls to {split}: a video's frames stay together, and {wanted} of "
+                f"{len(names)} are less than half of one's; give a larger share, more videos, or a --split-column"
             )
     return splits

@@ -38,9 +38,7 @@ def write_film(
 
 def marked(openings: Sequence[float | None]) -> list[np.ndarray]:
     """Pictures that `Marked` sees a face in: its mouth as wide open as told, or no face for None."""
-    return [
-        np.full((SIDE, SIDE, 3), 0 if opening is None else 40 + 1000 * opening, dtype=np.uint8) for opening in openings
-    ]
+    return [np.full((SIDE, SIDE, 3), 20 if one is None else 30 + 300 * one, dtype=np.uint8) for one in openings]
 
 
 class Marked:
@@ -50,7 +48,7 @@ class Marked:
 
     def find(self, image: np.ndarray) -> list[maskkit.Face]:
         value = float(image.mean())
-        if value < 20:
+        if value < 28:
             return []
-        points = face_points(SIDE, opening=(value - 40) / 1000)
+        points = face_points(SIDE, opening=(value - 30) / 300)
         return [maskkit.Face(points, (8.0, 8.0, 56.0, 56.0), 1.0, self.name)]
