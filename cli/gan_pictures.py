@@ -117,10 +117,9 @@ def render(
     or with --rows from row to row. With --drive the face follows that of a video instead. RUN is a run's folder or a
     checkpoint file.
 
-    \b
-    Example:
-      gan render run --from closed.jpg --to open.jpg -o smile.mp4 --masks --scale 4
-      gan render run --drive clip.mp4 -o talk.mp4 --clip --masks
+    Example: gan render run --from closed.jpg --to open.jpg -o smile.mp4 --masks --scale 4
+
+    Example: gan render run --drive clip.mp4 -o talk.mp4 --clip --masks
     """
     import gan
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from maskkit.errors import BuildError, ImageError, VideoError
+from maskkit.errors import BuildError, ImageError, MissingExtraError, VideoError
 from maskkit.files.atomic import leads_out
 from maskkit.files.regular import open_regular
 from maskkit.files.walking import walk
@@ -66,7 +66,7 @@ class PhotoFolder:
         path = self.path / name
         try:
             return {f"{name}/{frame_id(number)}": "" for number in range(0, count_frames(path), self.every or 1)}
-        except VideoError as error:
+        except (VideoError, MissingExtraError) as error:
             return {name: str(error).removeprefix(f"{path}: ")}
 
     def _entries(self) -> Iterator["os.DirEntry[str]"]:
