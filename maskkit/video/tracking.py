@@ -201,7 +201,7 @@ def follow(image: Picture, last: Points) -> Points | None:
 def predict_steadily(image: Picture, box: Box) -> Points | None:
     """The points of the face in a box, the mean of five boxes', or None where these do not agree.
 
-    The mean trembles by a third less than the points of one box (benchmarks and figures in docs/video.md).
+    The mean trembles by a third less than the points of one box (docs/video.md).
     """
     try:
         shifted = predict_shifted(image, box)
