@@ -15,7 +15,7 @@ from maskkit.detection.named_files import FilesResult, OnProgress
 from maskkit.errors import OutputError
 from maskkit.files.result_folder import ResultFolder
 from maskkit.photos.videos import frame_id
-from maskkit.points.point_files import COLUMNS, table_row
+from maskkit.points.point_files import COLUMNS, VIDEO_COLUMNS, table_row
 from maskkit.video.named_videos import Following, work_through_videos
 from maskkit.video.tracking import Track
 
@@ -69,7 +69,7 @@ class _Table:
 def _csv(track: Track, numbers: NDArray[np.int64]) -> bytes:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["id", *COLUMNS, "time", "bridged"])
+    writer.writerow(["id", *COLUMNS, *VIDEO_COLUMNS])
     name = Path(track.source).name
     for number in numbers[track.found[numbers]].tolist():
         row = table_row(f"{name}/{frame_id(number)}", track.points[number])
