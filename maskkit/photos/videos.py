@@ -38,7 +38,7 @@ def frame_id(number: int) -> str:
 
 
 def read_frames(path: str | Path) -> Iterator[Frame]:
-    """Read a video frame by frame, each turned upright; two or three are in memory at a time.
+    """Read a video frame by frame, each turned upright; a few are in memory at a time.
 
     Frames of a variable rate keep their own times. Raises VideoError with the file and the reason: no video in it,
     broken, cut off, too large, or of a format that is not read; MissingExtraError without PyAV.
