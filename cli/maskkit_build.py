@@ -93,6 +93,8 @@ def build_celeba(
 @click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True,
               help="Share of the photos for val, without a split column.")  # fmt: skip
 @click.option("--test", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share for test.")
+@click.option("--every", type=click.IntRange(1), default=10, show_default=True,
+              help="Of videos: take every N-th frame; they come into one split together.")  # fmt: skip
 @face_option
 @click.option("--crop", default=178, show_default=True,
               help="Pixels of an aligned CelebA photo that are shown; more for more surroundings.")  # fmt: skip
@@ -102,7 +104,7 @@ def build_folder(
     images: Path, out: Path, engine: str, workers: int | None, max_skipped: float, dry_run: bool, fresh: bool,
     as_json: bool, **options: Any,
 ) -> int:  # fmt: skip
-    """Turn any photos, below the folder IMAGES or in a .zip, into shards in OUT.
+    """Turn any photos, below the folder IMAGES or in a .zip, and videos in that folder into shards in OUT.
 
     Each face is turned, scaled and shifted by its eyes into the place that CelebA's photos have. A stopped build goes
     on when the same command is given again. OUT/ledger.csv lists every photo, or why it was left out.

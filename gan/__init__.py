@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gan.experiments.rehearsal import rehearse
     from gan.experiments.reproduce import reproduce
     from gan.experiments.request import plan_reproduction
+    from gan.pictures.driving import drive
     from gan.pictures.rendering import render
     from gan.pictures.sampling import sample
     from gan.pictures.translating import make_layouts
@@ -33,6 +34,7 @@ __all__ = [
     "GanError",
     "Settings",
     "compare_runs",
+    "drive",
     "dry_run",
     "evaluate_run",
     "export_generator",
@@ -54,6 +56,7 @@ _HOMES = {
     "GanError": "errors",
     "Settings": "settings.run_settings",
     "compare_runs": "experiments.compare",
+    "drive": "pictures.driving",
     "dry_run": "training.dry_run",
     "evaluate_run": "evaluation.measures",
     "export_generator": "runs.export",

@@ -33,6 +33,7 @@ from maskkit.morphs.paths import interpolate, morph_points
 from maskkit.morphs.placed_faces import PlacedFace, align_points, read_face, read_face_points
 from maskkit.morphs.warps import warp_picture
 from maskkit.photos.images import Crop, read_image
+from maskkit.photos.videos import read_frames
 from maskkit.points.landmarks import GROUPS, MIRROR, mirror_points, scale_points
 from maskkit.points.mesh import points_from_mesh
 from maskkit.points.point_files import read_points, write_points
@@ -40,6 +41,11 @@ from maskkit.points.similarity import fit_similarity, move_points
 from maskkit.report import Inspection, inspect_shards, write_report
 from maskkit.shards.reader import ShardReader
 from maskkit.shards.verification import VerifyResult, verify
+from maskkit.video.named_videos import track_video
+from maskkit.video.smoothing import smooth_points
+from maskkit.video.tracking import Track
+from maskkit.video.video_masks import write_video_masks
+from maskkit.video.video_points import write_video_landmarks
 
 # The earlier names of the same things.
 Layout = PlacedFace
@@ -70,6 +76,7 @@ __all__ = [
     "Region",
     "RegionScheme",
     "ShardReader",
+    "Track",
     "VerifyResult",
     "align_points",
     "annotate",
@@ -104,12 +111,15 @@ __all__ = [
     "rasterize",
     "read_face",
     "read_face_points",
+    "read_frames",
     "read_image",
     "read_layout",
     "read_points",
     "scale_points",
     "show",
+    "smooth_points",
     "stack_grid",
+    "track_video",
     "translate_labels",
     "usual_transforms",
     "verify",
@@ -122,4 +132,6 @@ __all__ = [
     "write_png",
     "write_points",
     "write_report",
+    "write_video_landmarks",
+    "write_video_masks",
 ]

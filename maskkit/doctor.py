@@ -18,7 +18,7 @@ PARTS = (
     ("PIL", ("pillow",), "", "reading photos, writing pictures"),
     ("h5py", ("h5py",), "", "shards"),
     ("dlib", ("dlib-bin", "dlib"), "detect", "finding faces"),
-    ("av", ("av",), "video", "writing .mp4"),
+    ("av", ("av",), "video", "reading videos, writing .mp4"),
     ("numba", ("numba",), "fast", "drawing masks faster (optional)"),
     ("simplejpeg", ("simplejpeg",), "fast", "decoding JPEGs faster (optional)"),
     ("ray", ("ray",), "ray", "builds on several machines (optional)"),

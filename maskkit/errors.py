@@ -11,6 +11,10 @@ class ImageError(MaskkitError):
     """A picture that cannot be read safely: broken, too large, or of a kind that is not accepted."""
 
 
+class VideoError(ImageError):
+    """A video that cannot be read: broken, cut off, without pictures, or too large."""
+
+
 class PointsError(MaskkitError):
     """Landmarks that are not 68 finite points, or a point file that cannot be read."""
 

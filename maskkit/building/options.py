@@ -57,6 +57,7 @@ class FolderOptions:
     split_column: str | None = None  # of the table; without, by shares
     val: float = 0.1  # share of the photos, which `gan evaluate` measures on
     test: float = 0.0
+    every: int = 10  # of a video's frames, each N-th is a photo
     shard_size: int = 2048
     limit: int | None = None
     quality: bool = False
@@ -70,6 +71,8 @@ class FolderOptions:
             raise BuildError(f"{self.face!r} chooses no face; give a number from 1, by falling size, or all")
         if self.landmarks is not None and (self.quality or self.face != 1):
             raise BuildError("points from a file are one face a photo, and have no quality score")
+        if self.every < 1:
+            raise BuildError(f"every {self.every}: a number of frames from 1")
         if self.attributes and self.table is None:
             raise BuildError(f"the attributes {', '.join(self.attributes)} need a table of them")
 

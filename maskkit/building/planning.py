@@ -11,6 +11,7 @@ from maskkit.building.preparation import Build
 from maskkit.building.resume import find_begun
 from maskkit.errors import BuildError
 from maskkit.files.outputs import refuse_inputs
+from maskkit.photos.archive import video_of
 from maskkit.shards.description import SHARD_NAME
 
 TIMED_PHOTOS = 12  # measured for an estimate
@@ -39,7 +40,9 @@ def estimate(build: Build, workers: int) -> BuildPlan:
     """
     speed_up = build.engine.speed_up(workers)
     possible = [one for one in build.left if not one.problem]
-    timed = possible[:: max(1, len(possible) // TIMED_PHOTOS)][:TIMED_PHOTOS]
+    # Frames are read in their order: of some far apart, all those between would be timed.
+    step = 1 if any(video_of(one.id) for one in possible) else max(1, len(possible) // TIMED_PHOTOS)
+    timed = possible[::step][:TIMED_PHOTOS]
     seconds = 0.0
     if timed:
         process_some(timed[:1], build.task)  # loads the models, which is not repeated

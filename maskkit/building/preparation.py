@@ -14,6 +14,7 @@ from maskkit.detection.cascade import steps_of
 from maskkit.errors import BuildError
 from maskkit.files.regular import file_sha256
 from maskkit.masks.regions import load_scheme
+from maskkit.photos.archive import video_of
 from maskkit.photos.tables import read_point_table
 from maskkit.shards.description import SPLITS, Dataset, describe_source
 from maskkit.shards.versions import tool_versions
@@ -83,6 +84,8 @@ def prepare(place: Path, options: Options, engine: Engine) -> Build:
     named: dict[str, Any] = {**options.to_dict(), "steps": steps}
     if task.face == "all":
         named["every_step"] = True  # data sets from before all steps looked for all faces do not go on so
+    if isinstance(options, FolderOptions) and any(video_of(one.id) for one in inputs):
+        named["every"] = options.every
     dataset = Dataset(task.scheme, options.size, request.attribute_names, source, named, tool_versions(steps))
     by_split = {name: [one for one in inputs if one.split == name] for name in SPLITS}
     tables = (options.landmarks, getattr(options, "table", None))
@@ -104,8 +107,9 @@ def _folder(images: Path, options: FolderOptions) -> _Request:
     if names is None:
         names = attribute_names(options.table, options.split_column) if options.table else ()
     photos, inputs = read_folder(
-        images, names, options.table, options.split_column, (options.val, options.test), options.face == "all"
-    )
+        images, names, options.table, options.split_column, (options.val, options.test), options.face == "all",
+        options.every,
+    )  # fmt: skip
     steps = steps_of(options.detector) if isinstance(options.detector, str) else options.detector
     task = PhotoTask(
         photos, options.crop, options.size, steps, load_scheme(options.scheme), aligned=False, face=options.face,

@@ -84,7 +84,7 @@ def predictor() -> Any:
         raise DetectionError(f"{path} is not a dlib model that can be read ({error}); install it again") from error
 
 
-def find_boxes(image: Picture, upsample: int) -> list[tuple[Box, float]]:
+def find_boxes(image: Picture, upsample: int, least_score: float = 0.0) -> list[tuple[Box, float]]:
     """The boxes and scores of dlib's HOG detector, enlarged twice `upsample` times before.
 
     RGB uint8 (H, W, 3) or grey (H, W), which is faster and finds a few faces less.
@@ -93,7 +93,7 @@ def find_boxes(image: Picture, upsample: int) -> list[tuple[Box, float]]:
     if upsample and image.shape[0] * image.shape[1] > LARGEST_SEARCHED:
         return []
     image, shrunk = to_search(image)
-    boxes, scores, _ = detector().run(image, upsample, 0.0)
+    boxes, scores, _ = detector().run(image, upsample, least_score)
     found = [(box.left(), box.top(), box.right(), box.bottom()) for box in boxes]
     if shrunk > 1:
         found = [tuple(round((edge + 0.5) * shrunk - 0.5) for edge in box) for box in found]

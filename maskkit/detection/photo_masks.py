@@ -104,7 +104,7 @@ def _draw(wish: _Wish, named: tuple[Path, str]) -> Made:
         for ending, points in numbered(faces, wish.face):
             mask = rasterize(points, shape, wish.scheme, backend="numpy")  # too few to load numba for
             written = wish.results.write(
-                f"{name}{ending}{FORMATS[wish.format]}", _encode(wish.format, mask, wish.scheme)
+                f"{name}{ending}{FORMATS[wish.format]}", encode_mask(wish.format, mask, wish.scheme)
             )
             areas = np.bincount(mask.ravel(), minlength=len(wish.scheme)).tolist()
             found[f"{path}{ending}"] = {
@@ -135,7 +135,8 @@ def _read(wish: _Wish, path: Path) -> tuple[Picture | None, list[Points], tuple[
     )  # fmt: skip
 
 
-def _encode(format: str, mask: LabelMap, scheme: RegionScheme) -> bytes:
+def encode_mask(format: str, mask: LabelMap, scheme: RegionScheme) -> bytes:
+    """The content of a mask's file in one of FORMATS."""
     if format == "palette":
         return encode_palette_png(mask, scheme)
     if format == "grey":

@@ -1,7 +1,7 @@
 """Sequences of frames out: H.264 video, GIF, or a folder of PNGs."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from maskkit.errors import MissingExtraError, OutputError
+from maskkit.errors import OutputError
 from maskkit.files.atomic import write_atomically
 from maskkit.files.outputs import owned, refuse_existing
 from maskkit.files.records import DigestList
@@ -17,9 +17,12 @@ from maskkit.files.whole_folder import check_folder, whole_folder
 from maskkit.masks.pictures import write_png
 from maskkit.morphs.gif import write_gif
 from maskkit.photos.images import Picture
+from maskkit.photos.videos import import_av
 
 # Quantiser of x264: 0 is lossless, 51 the worst; small synthetic pictures show every artefact.
 X264_QUALITY = 12
+TICK = Fraction(1, 90_000)  # seconds; the usual rates have whole numbers of them
+WRITING = "writing an .mp4"
 FASTEST = 100  # frames a second; a GIF counts in hundredths
 FRAMES = DigestList("frames", "a folder of frames")
 ENDINGS = ".mp4, .gif, or no ending for a folder of PNGs"
@@ -33,7 +36,7 @@ def check_output(path: str | Path, fps: float = 12, overwrite: bool = False, inp
     if not 0 < fps <= FASTEST:
         raise OutputError(f"{path}: {fps:g} frames a second cannot be written; take 1 to {FASTEST}")
     if path.suffix.lower() == ".mp4":
-        _import_av()
+        import_av(WRITING)
     if path.suffix == "":
         check_folder(path, FRAMES, overwrite, inputs)
         return
@@ -48,11 +51,13 @@ def write_frames(
     fps: float = 12,
     overwrite: bool = False,
     note: str | None = None,
+    times: Sequence[float] | None = None,
 ) -> int:
     """Write RGB frames of one size, uint8 (H, W, 3), as `.mp4` (H.264), `.gif` or a folder of PNGs; give their number.
 
     The ending decides. Frames are taken one by one. Those of odd size get one more row or column in an `.mp4`, because
-    its colours are stored at half resolution. `note` goes into the metadata: the comment of an `.mp4` or `.gif`, the
+    its colours are stored at half resolution. With `times`, rising seconds of the frames, an `.mp4` shows each from its
+    own time on instead of at the rate `fps`. `note` goes into the metadata: the comment of an `.mp4` or `.gif`, the
     Description of each PNG. Raises OutputError, before the first frame is asked for, if there is something at `path`
     already, unless `overwrite`, or if another process is writing it; a folder is replaced only if it holds nothing but
     frames as they were written.
@@ -62,9 +67,15 @@ def write_frames(
     if path.suffix == "":
         return write_frame_folder(path, frames, lambda file, frame: write_png(file, frame, note), overwrite)
     counted = _Counted(frames)
-    encode = _encode_mp4 if path.suffix.lower() == ".mp4" else write_gif
+
+    def encode(file: BinaryIO) -> None:
+        if path.suffix.lower() == ".mp4":
+            file.write(encode_mp4(counted, fps, note, times))
+        else:
+            write_gif(file, counted, fps, note)
+
     with owned(path):
-        write_atomically(path, lambda file: encode(file, counted, fps, note), overwrite=overwrite)
+        write_atomically(path, encode, overwrite=overwrite)
     return counted.count
 
 
@@ -96,16 +107,11 @@ class _Counted:
             raise OutputError("there are no frames to write")
 
 
-def _import_av() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError("av (PyAV)", "video", "writing an .mp4") from error
-    return av
-
-
-def _encode_mp4(file: BinaryIO, frames: Iterable[Picture], fps: float, note: str | None) -> None:
-    av = _import_av()
+def encode_mp4(
+    frames: Iterable[Picture], fps: float, note: str | None = None, times: Sequence[float] | None = None
+) -> memoryview:
+    """What `write_frames` writes into an `.mp4`; there must be a frame."""
+    av = import_av(WRITING)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         if note is not None:
@@ -119,8 +125,13 @@ def _encode_mp4(file: BinaryIO, frames: Iterable[Picture], fps: float, note: str
         height, width = first.shape[:2]
         odd = ((0, height % 2), (0, width % 2), (0, 0))
         stream.height, stream.width = height + height % 2, width + width % 2
-        for frame in chain([first], waiting):
+        if times is not None:
+            stream.codec_context.time_base = TICK
+        for number, frame in enumerate(chain([first], waiting)):
             even = np.ascontiguousarray(np.pad(frame, odd, mode="edge"))
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+            picture = av.VideoFrame.from_ndarray(even, format="rgb24")
+            if times is not None:
+                picture.pts, picture.time_base = round(times[number] / TICK), TICK
+            container.mux(stream.encode(picture))
         container.mux(stream.encode())
-    file.write(buffer.getbuffer())
+    return buffer.getbuffer()

@@ -11,20 +11,18 @@ import numpy as np
 
 from maskkit.errors import OutputError, PointsError
 from maskkit.files.outputs import refuse_existing, write_result
-from maskkit.files.seal import sealed
 from maskkit.masks.pictures import colorize, enlarge, overlay, write_palette_png
 from maskkit.masks.raster import LabelMap, one_hot, rasterize
 from maskkit.masks.regions import RegionScheme, as_scheme
 from maskkit.morphs.films import check_output, write_frame_folder, write_frames
 from maskkit.morphs.flicker import Flicker, measure_flicker
+from maskkit.morphs.frame_shard import encode_frame_shard
 from maskkit.morphs.paths import Play, along, timeline
 from maskkit.morphs.placed_faces import PlacedFace, read_face, spec_file
 from maskkit.morphs.warps import bend_photos
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import GROUPS, Points
 from maskkit.points.point_files import points_table
-from maskkit.shards.description import Dataset
-from maskkit.shards.writer import Row, encode_shard
 
 Show = Literal["masks", "photo", "overlay"]
 Align = Literal["eyes", "first"]
@@ -165,7 +163,8 @@ def _write(request: _Request, points: Points, masks: LabelMap, photos: Iterator[
     names = [f"frame-{number:04d}" for number in range(len(points))]
     if ending in DATA_ENDINGS:
         if ending == ".h5":
-            content = _shard(request, names, points, masks, photos)
+            pictures = _pictures(replace(request, show="photo"), masks, photos)
+            content = encode_frame_shard("morph", request.scheme, names, pictures, points, masks)
         elif ending == ".csv":
             content = points_table(dict(zip(names, points, strict=True))).encode()
         else:
@@ -195,21 +194,3 @@ def _arrays(request: _Request, points: Points, masks: LabelMap) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
-
-
-def _shard(
-    request: _Request, names: list[str], points: Points, masks: LabelMap, photos: Iterator[Picture] | None
-) -> bytes:
-    """One shard of the frames, without attributes; its pictures are the masks in colours where no key has a photo.
-
-    It is sealed, because no `dataset.json` tells its SHA-256.
-    """
-    whole = (0.0, 0.0, request.size - 1.0, request.size - 1.0)
-    rows = [
-        Row(f"{name}.png", picture, mask, np.zeros(0, np.uint8), face, "morph", float("nan"), whole)
-        for name, picture, mask, face in zip(
-            names, _pictures(replace(request, show="photo"), masks, photos), masks, points, strict=True
-        )
-    ]
-    dataset = Dataset(request.scheme, request.size, (), {"kind": "morph"}, {}, {})
-    return sealed(encode_shard("test", rows, dataset, ("morph",)))

@@ -11,11 +11,12 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from maskkit.errors import BuildError, ImageError
+from maskkit.errors import BuildError, ImageError, MissingExtraError, VideoError
 from maskkit.files.atomic import leads_out
 from maskkit.files.regular import open_regular
 from maskkit.files.walking import walk
 from maskkit.photos.images import SUFFIXES, Picture, decode_image, read_image
+from maskkit.photos.videos import FramesByNumber, count_frames, frame_id, is_video
 
 LARGEST_MEMBER = 256 << 20  # bytes once unpacked; more than any picture that may be decoded has in a common format
 READ_AT_ONCE = 1 << 20
@@ -38,21 +39,35 @@ class Photos(Protocol):
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """The photos in a folder and in those below it."""
+    """The photos in a folder and in those below it; with `every`, every N-th frame of the videos there too.
+
+    A frame's id is its video's and its number from 0, `clip.mp4/000123`.
+    """
 
     path: Path
+    every: int | None = None
 
     def names(self) -> dict[str, str]:
         """Every photo's id; a link that leads out of the folder is not followed, and named as a problem."""
         found: dict[str, str] = {}
         for entry in self._entries():
             linked_folder = entry.is_symlink() and Path(entry.path).is_dir()
-            if PurePosixPath(entry.name).suffix.lower() in SUFFIXES or linked_folder:
+            video = self.every is not None and is_video(entry.name)
+            if video or PurePosixPath(entry.name).suffix.lower() in SUFFIXES or linked_folder:
                 name = Path(entry.path).relative_to(self.path).as_posix()
                 outside = entry.is_symlink() and leads_out(Path(entry.path), self.path)
                 if outside or not linked_folder:
-                    found[name] = "a symbolic link that leads out of the folder of photos" if outside else ""
+                    problem = "a symbolic link that leads out of the folder of photos" if outside else ""
+                    found.update(self._frames(name) if video and not problem else {name: problem})
         return found
+
+    def _frames(self, name: str) -> dict[str, str]:
+        """The frames of a video that are taken, or the video itself with the reason why there are none."""
+        path = self.path / name
+        try:
+            return {f"{name}/{frame_id(number)}": "" for number in range(0, count_frames(path), self.every or 1)}
+        except (VideoError, MissingExtraError) as error:
+            return {name: str(error).removeprefix(f"{path}: ")}
 
     def _entries(self) -> Iterator["os.DirEntry[str]"]:
         try:
@@ -62,9 +77,15 @@ class PhotoFolder:
 
     def read(self, name: str) -> Picture:
         """One photo."""
-        path = self.path / name
+        video = video_of(name)
+        path = self.path / (video or name)
         try:
-            return read_image(path)
+            if video is None:
+                return read_image(path)
+            status = path.stat()
+            return _open_video(path, (status.st_mtime_ns, status.st_size)).read(int(PurePosixPath(name).name))
+        except OSError as error:
+            raise ImageError(f"{error.strerror}") from error
         except ImageError as error:
             raise ImageError(str(error).removeprefix(f"{path}: ")) from error
 
@@ -159,6 +180,18 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         while part := member.read(READ_AT_ONCE):
             parts.append(part)
     return b"".join(parts)
+
+
+def video_of(name: str) -> str | None:
+    """The video that an id names a frame of; None for a photo's."""
+    path = PurePosixPath(name)
+    return path.parent.as_posix() if path.name.isdecimal() and is_video(path.parent.name) else None
+
+
+@lru_cache(maxsize=1)
+def _open_video(path: Path, stamp: tuple[int, int]) -> FramesByNumber:
+    """The video, opened once per process."""
+    return FramesByNumber(path)
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskkit.errors import BuildError
 from maskkit.files.regular import open_regular_text
 from maskkit.points.landmarks import LARGEST_COORDINATE, POINT_COUNT, Points, check_points
-from maskkit.points.point_files import COLUMNS
+from maskkit.points.point_files import COLUMNS, VIDEO_COLUMNS
 
 LARGEST_TABLE = 4 << 30  # bytes; the points of a million photos
 LARGEST_LINE = 1 << 20
@@ -111,17 +111,20 @@ def read_five_points(path: Path) -> dict[str, NDArray[np.float64]]:
 def read_point_table(path: Path) -> dict[str, Points]:
     """The 68 points of each photo, float32 (68, 2) in its pixels counted from 0: CSV, header `id,x0,y0,...,x67,y67`.
 
-    Raises BuildError with the file and the line for a missing header, a wrong number of cells, a photo named twice
-    and coordinates that are not finite; PointsError for those far out.
+    The further columns of a video's table are passed over. Raises BuildError with the file and the line for a
+    missing header, a wrong number of cells, a photo named twice and coordinates that are not finite; PointsError for
+    those far out.
     """
     names, rows = _read_named(path)
-    if not _is_csv(path) or tuple(name.lower() for name in names) != COLUMNS:
+    known = COLUMNS, (*COLUMNS, *VIDEO_COLUMNS)
+    if not _is_csv(path) or tuple(name.lower() for name in names) not in known:
         raise BuildError(f"{path}: a .csv with the header id,x0,y0,x1,y1,...,x67,y67 is needed")
     found: dict[str, Points] = {}
     for number, name, cells in rows:
         if name in found:
             raise BuildError(f"{path}, line {number}: {name} has a row already")
-        points = _floats(path, number, cells, 2 * POINT_COUNT).reshape(POINT_COUNT, 2)
+        coordinates = cells[: len(COLUMNS)] + cells[len(names) :]  # with what has no column, and is too much
+        points = _floats(path, number, coordinates, 2 * POINT_COUNT).reshape(POINT_COUNT, 2)
         found[name] = check_points(points, f"{path}, line {number}")
     return found
 

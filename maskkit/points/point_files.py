@@ -19,6 +19,7 @@ from maskkit.points.mesh_tables import mesh_of_table
 
 SUFFIXES = (".pts", ".json", ".csv")
 COLUMNS = tuple(f"{axis}{number}" for number in range(POINT_COUNT) for axis in "xy")  # of a table, after the id
+VIDEO_COLUMNS = ("time", "bridged")  # after those, in a table of a video's frames
 LARGEST_FILE_BYTES = 1 << 20  # one face; tables of many are read row by row
 
 

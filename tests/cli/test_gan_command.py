@@ -127,6 +127,14 @@ def test_hostile_input_ends_in_a_sentence(call: Call, small_run: Path, drawn_sha
         (("sample", small_run, "-o", tmp_path / "grid.jpg"), 1, "ends in .png"),
         (("sample", broken, "-o", tmp_path / "grid.png"), 1, "step-0000"),
         (("sample", tmp_path / "missing", "-o", tmp_path / "grid.png"), 1, "missing"),
+        (("render", small_run, "-o", tmp_path / "out.mp4", "--from", "a.pts"), 2, "Missing option '--to'"),
+        (("render", small_run, "-o", tmp_path / "out.mp4", "--clip"), 2, "give --drive"),
+        (
+            ("render", small_run, "-o", tmp_path / "out.mp4", "--drive", shard, "--rows", "2"),
+            2,
+            "--rows has no meaning",
+        ),
+        (("render", small_run, "-o", tmp_path / "out.mp4", "--drive", shard), 1, "not a video that can be read"),
     ]
     for arguments, expected, said in cases:
         status, out, err = call(*arguments)

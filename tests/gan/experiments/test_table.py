@@ -104,9 +104,7 @@ def test_the_page_escapes_every_text_and_asks_for_nothing() -> None:
 
 
 def test_what_was_measured_otherwise_has_no_place_in_a_table() -> None:
-    with pytest.raises(
-        InputError, match=r"segmentor \(SHA-256\) is not the same for all: runs/x by aa"
-    ):
+    with pytest.raises(InputError, match=r"segmentor \(SHA-256\) is not the same for all: runs/x by aa"):
         build_table({"one": report(), "judge": report("bb")}, MEASURES)
     others = {"count": report(), "rows": report()}
     others["count"].about["measured"] = 9

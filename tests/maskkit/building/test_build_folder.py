@@ -16,12 +16,14 @@ import maskkit
 from maskkit.detection import dlib_models, mtcnn
 from maskkit.errors import BuildError
 from maskkit.photos.alignment import Alignment
+from maskkit.photos.archive import PhotoFolder
 from maskkit.photos.celeba_geometry import ALIGNED_EYES
 from maskkit.points.landmarks import eye_centres
 from maskkit.shards.description import read_dataset
 from maskkit.shards.ledger import read_ledger
 from tests.maskkit.detection.test_cascade import Middle
 from tests.maskkit.detection.test_photo_files import Painted, painted
+from tests.maskkit.video.small_films import write_film
 
 SMALL = {"size": 64}
 
@@ -291,3 +293,31 @@ def _group(leader: int) -> list[int]:
         if fields[0] != "Z" and int(fields[2]) == leader:
             found.append(int(folder.name))
     return found
+
+
+def test_frames_of_videos_are_photos_and_stay_in_one_split(photos: Path, faces_fixture: Path, tmp_path: Path) -> None:
+    face = np.asarray(collins(faces_fixture).convert("RGB"))
+    for number in range(3):
+        write_film(photos / "below" / f"clip{number}.mp4", [np.roll(face, i, axis=1) for i in range(5)])
+    (photos / "cut.mp4").write_bytes((photos / "below" / "clip0.mp4").read_bytes()[:500])
+    table = tmp_path / "table.csv"
+    table.write_text("id,Young\ncollins.png,0\n" + "".join(f"below/clip{n}.mp4,1\n" for n in range(3)))
+    options = maskkit.FolderOptions(**SMALL, detector="hog", every=2, val=0.3, table=table)
+    result = maskkit.build_folder(photos, tmp_path / "out", options)
+    lines = {line["id"]: line for line in read_ledger(tmp_path / "out")}
+    frames = {f"below/clip{n}.mp4/{i:06d}" for n in range(3) for i in (0, 2, 4)}
+    assert set(lines) == {"collins.png", "cut.mp4", *frames} and result.kept == 10
+    assert "not a video that can be read" in lines["cut.mp4"]["reason"]
+    by_clip = {n: {lines[name]["split"] for name in frames if f"clip{n}" in name} for n in range(3)}
+    assert all(len(splits) == 1 for splits in by_clip.values())
+    assert sorted(next(iter(splits)) for splits in by_clip.values()) == ["train", "train", "val"]
+    assert read_dataset(tmp_path / "out").options["every"] == 2
+    learned = next(n for n, splits in by_clip.items() if splits == {"train"})
+    found = rows(tmp_path / "out")[f"below/clip{learned}.mp4/000002"]
+    assert found["attributes"].tolist() == [1]
+    np.testing.assert_allclose(eye_centres(found["landmarks"]), (ALIGNED_EYES + 0.5 - (0, 20)) * 64 / 178 - 0.5, atol=1)
+    with pytest.raises(BuildError, match="no photo and no whole video falls to test"):
+        maskkit.plan_folder(photos / "below", tmp_path / "other", maskkit.FolderOptions(**SMALL, every=2, test=0.1))
+    again = PhotoFolder(photos, 2)
+    backwards = [again.read(f"below/clip1.mp4/{i:06d}") for i in (4, 2, 0)]
+    np.testing.assert_array_equal(backwards[1], again.read("below/clip1.mp4/000002"))
