@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
-from gan.data.rows import RowsAtSize
+from gan.data.rows import RowsAtSize, rows_identity
 from gan.runs.learned_rows import ids_of, learned_rows
 from gan.runs.loading import LoadedGenerator
 
@@ -27,18 +28,24 @@ def count_learned(
     )
 
 
-def count_taught(taught: RowsAtSize, measured: list[RowsAtSize], count: int | None) -> int:
-    """Count the measured rows that the judges learn from, and warn of them."""
-    return _count(
-        measured, count, taught, "the judges learn from",
-        "what judges know by heart they see too well. Give them rows of other photos (--judge-shards)",
-    )  # fmt: skip
+def describe_taught(
+    generator: LoadedGenerator, train: RowsAtSize, taught: RowsAtSize, measured: list[RowsAtSize], count: int | None
+) -> dict[str, Any]:
+    """Say which rows the judges learn from, how many of the measured ones are among them, and warn of those.
 
-
-def count_shared(generator: LoadedGenerator, train: RowsAtSize, taught: RowsAtSize) -> int | None:
-    """Count the rows that the judges and the run have both learned from; None if it is unknown what the run has."""
+    Also how many of them the run has learned from as well; None if unknown.
+    """
     learned = learned_rows(generator, train)
-    return None if learned is None else len(_known(ids_of(taught), learned))
+    return {
+        "shards": str(taught.reader.folder),
+        "count": len(taught),
+        "sha256": rows_identity(taught),
+        "measured": _count(
+            measured, count, taught, "the judges learn from",
+            "what judges know by heart they see too well. Give them rows of other photos (--judge-shards)",
+        ),
+        "seen_in_training": None if learned is None else len(_known(ids_of(taught), learned)),
+    }  # fmt: skip
 
 
 def _count(measured: list[RowsAtSize], count: int | None, by: RowsAtSize, whose: str, so: str) -> int:

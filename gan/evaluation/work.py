@@ -14,7 +14,7 @@ from gan.evaluation.consistency import check_count
 from gan.evaluation.judges import Judge, Judges, network_sha256
 from gan.evaluation.judges.classifier import Classifier
 from gan.evaluation.material import Material, make_material
-from gan.evaluation.overlap import count_learned, count_shared, count_taught
+from gan.evaluation.overlap import count_learned, describe_taught
 from gan.evaluation.report import OWN_SEGMENTOR, Report
 from gan.names import Measure
 from gan.runs.loading import LoadedGenerator, load_generator, load_segmentor
@@ -99,7 +99,7 @@ def prepare(request: Request, on_progress: OnProgress) -> Work:
         report.leave_out("features", f"{request.shards} has {len(train)} train rows to compare with")
         parts.remove("features")
     seen = count_learned(generator, train, rows, request.count)
-    shared = count_shared(generator, train, taught)
+    teachers = describe_taught(generator, train, taught, rows, request.count)
     found = _find_judges(request, generator, parts, report, on_progress)
     report.seconds["judges"] = time.monotonic() - start
     start = time.monotonic()
@@ -115,13 +115,7 @@ def prepare(request: Request, on_progress: OnProgress) -> Work:
         "measured": len(material),
         "seen_in_training": seen,
         "seed": request.seed,
-        "judges_learned_from": {
-            "shards": str(request.judge_shards),
-            "count": len(taught),
-            "sha256": rows_identity(taught),
-            "measured": count_taught(taught, rows, request.count),
-            "seen_in_training": shared,
-        },
+        "judges_learned_from": teachers,
         "judges": {name: judge.describe() for name, judge in found.used.items()},
     }
     return Work(
