@@ -2,6 +2,9 @@
 
 from maskkit.building.build import build_celeba, build_folder, plan_celeba, plan_folder
 from maskkit.building.options import BuildOptions, BuildPlan, BuildResult, FolderOptions
+from maskkit.corrections.correcting import CorrectResult, correct_shards
+from maskkit.corrections.correction_files import read_corrections, write_corrections
+from maskkit.corrections.decisions import Correction, Corrections
 from maskkit.detection.cascade import Detector, Face, detect, detect_aligned, predict_points, quality
 from maskkit.detection.named_files import FilesResult
 from maskkit.detection.photo_masks import write_masks
@@ -41,6 +44,9 @@ __all__ = [
     "BuildOptions",
     "BuildPlan",
     "BuildResult",
+    "CorrectResult",
+    "Correction",
+    "Corrections",
     "Crop",
     "Detector",
     "ExportResult",
@@ -65,6 +71,7 @@ __all__ = [
     "build_celeba",
     "build_folder",
     "colorize",
+    "correct_shards",
     "detect",
     "detect_aligned",
     "draw_points",
@@ -91,6 +98,7 @@ __all__ = [
     "predict_points",
     "quality",
     "rasterize",
+    "read_corrections",
     "read_face",
     "read_face_points",
     "read_image",
@@ -102,6 +110,7 @@ __all__ = [
     "usual_transforms",
     "verify",
     "warp_picture",
+    "write_corrections",
     "write_frames",
     "write_landmarks",
     "write_masks",

@@ -15,8 +15,8 @@ from maskkit.building.resume import open_folder
 from maskkit.detection.cascade import STEPS
 from maskkit.errors import BuildError
 from maskkit.files.outputs import owned_folder, refuse_inputs
-from maskkit.shards.description import FILE_NAME
-from maskkit.shards.ledger import read_ledger
+from maskkit.shards.description import BY_HAND, FILE_NAME
+from maskkit.shards.ledger import CORRECTED_ROW, KEPT_ROW, REJECTED_ROW, SKIPPED_ROW, read_ledger
 from maskkit.shards.writer import Outcome, ShardWriter, finish_folder
 
 OnProgress = Callable[[int, int], None]
@@ -62,7 +62,7 @@ def run(
 def _work(build: Build, out: Path, workers: int, on_progress: OnProgress | None) -> None:
     """Process the inputs that no finished shard covers, and write their shards."""
     detector = build.task.detector
-    codes = STEPS if isinstance(detector, tuple) else (*STEPS, detector.name)
+    codes = (*STEPS, *(() if isinstance(detector, tuple) else (detector.name,)), BY_HAND)
     writer = ShardWriter(out, build.dataset, build.shard_size, codes, several=build.task.face == "all")
     left = build.left
     made = build.engine.process(left, build.task, workers, build.dataset.versions)
@@ -82,8 +82,9 @@ def _told(
 
 def _result(out: Path, max_skipped: float, seconds: float) -> BuildResult:
     lines = read_ledger(out)
-    kept = [line for line in lines if line["outcome"] == "kept"]
-    skipped = [line for line in lines if line["outcome"] == "skipped"]
+    kept = [line for line in lines if line["outcome"] in (KEPT_ROW, CORRECTED_ROW)]
+    skipped = [line for line in lines if line["outcome"] == SKIPPED_ROW]
+    outcomes = Counter(line["outcome"] for line in lines)
     return BuildResult(
         out=out,
         kept=len(kept),
@@ -93,4 +94,6 @@ def _result(out: Path, max_skipped: float, seconds: float) -> BuildResult:
         reasons=dict(Counter(line["reason"] for line in skipped)),
         seconds=seconds,
         too_many_skipped=len(skipped) > max_skipped * len(lines),
+        corrected=outcomes[CORRECTED_ROW],
+        rejected=outcomes[REJECTED_ROW],
     )
