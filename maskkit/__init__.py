@@ -32,6 +32,7 @@ from maskkit.points.similarity import fit_similarity, move_points
 from maskkit.report import Inspection, inspect_shards, write_report
 from maskkit.shards.reader import ShardReader
 from maskkit.shards.verification import VerifyResult, verify
+from maskkit.studio.serving import serve_studio
 
 # The earlier names of the same things.
 Layout = PlacedFace
@@ -105,6 +106,7 @@ __all__ = [
     "read_layout",
     "read_points",
     "scale_points",
+    "serve_studio",
     "stack_grid",
     "translate_labels",
     "usual_transforms",

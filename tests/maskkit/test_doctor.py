@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 
 def test_every_package_of_an_extra_is_looked_for_under_its_extra() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for extra in ("exchange", "fast", "ray", "augment", "video"):
+    for extra in ("exchange", "fast", "ray", "augment", "video", "studio"):
         wanted = {line.split(">")[0] for line in extras[extra]}
         assert wanted <= {name for _, names, given, _ in PARTS if given == extra for name in names}
 

@@ -64,7 +64,7 @@ def test_several_peoples_files_are_one(built: Path, tmp_path: Path) -> None:
     with pytest.raises(CorrectionsError, match=f"one.json and .*other.json decide differently on {names[1]}"):
         maskkit.read_corrections(one, other)
     written(other, replace(wanted, image_size=64))
-    with pytest.raises(CorrectionsError, match="about pictures of 64 pixels, and .* of 32"):
+    with pytest.raises(CorrectionsError, match=r"about pictures of 64 pixels, and .* of 32"):
         maskkit.read_corrections(one, other)
 
 
@@ -177,7 +177,7 @@ def test_a_decision_on_a_photo_without_a_row_is_refused(celeba_fixture: Path, bu
     table.write_text(f"{header}\n{row['id']},{numbers}\n")
     file = written(tmp_path / "c.json", decisions(built))
     options = replace(OPTIONS, detector="auto", landmarks=table, corrections=(file,))
-    with pytest.raises(CorrectionsError, match="000001.jpg: the corrections decide on it, and there is no such row"):
+    with pytest.raises(CorrectionsError, match=r"000001\.jpg: the corrections decide on it, and there is no such row"):
         maskkit.build_celeba(celeba_fixture, tmp_path / "out", options)
 
 
