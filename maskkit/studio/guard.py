@@ -136,5 +136,6 @@ async def _refuse(scope: MutableMapping[str, Any], send: Send, refusal: RefusedE
         return
     body = json.dumps({"error": refusal.reason}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *HEADERS]
+    headers.append((b"connection", b"close"))  # else the server would go on to read whatever is still sent
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -18,15 +18,10 @@ from maskkit.studio.review import ReviewedRows
 Propose = Callable[[ReviewedRows, int], Points]
 
 
-def as_found(rows: ReviewedRows, number: int) -> Points:
-    """The points that the row has in the data set."""
-    points: Points = rows.read(number)["landmarks"]
-    return points
-
-
 def by_hog(rows: ReviewedRows, number: int) -> Points:
     """Those of the largest face that HOG finds in the row's picture."""
-    faces = detect(rows.read(number)["image"], "hog") or detect(rows.read(number)["image"], "hog-upsampled")
+    image = rows.read(number)["image"]
+    faces = detect(image, "hog") or detect(image, "hog-upsampled")
     if not faces:
         raise DetectionError("HOG finds no face in this picture")
     return faces[0].points
@@ -56,7 +51,7 @@ def by_usual_box(rows: ReviewedRows, number: int) -> Points:
 
 def mirrored_neighbour(rows: ReviewedRows, number: int) -> Points:
     """The face of the same shard that, seen in a mirror, is closest in shape to this one, moved into its place."""
-    own = as_found(rows, number)
+    own: Points = rows.read(number)["landmarks"]
     others = np.delete(rows.neighbours(number), rows.rows[number].row, axis=0)
     if not len(others):
         raise DetectionError("there is no other row beside this one")
@@ -67,7 +62,6 @@ def mirrored_neighbour(rows: ReviewedRows, number: int) -> Points:
 
 
 PROPOSALS: dict[str, tuple[str, Propose]] = {
-    "found": ("as found", as_found),
     "hog": ("HOG", by_hog),
     "mtcnn": ("MTCNN", by_mtcnn),
     "usual-box": ("usual box", by_usual_box),

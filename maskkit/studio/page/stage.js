@@ -203,9 +203,15 @@ export class Stage extends EventTarget {
     return [(event.clientX - left) * unit - 0.5, (event.clientY - top) * unit - 0.5];
   }
 
+  #nearest([x, y]) {
+    const away = this.points.map((point) => Math.hypot(point[0] - x, point[1] - y));
+    return away.indexOf(Math.min(...away));
+  }
+
   #begin(event) {
-    const target = event.target.closest?.('[data-point], [data-handle]');
+    let target = event.target.closest?.('[data-point], [data-handle]');
     if (!target || event.button !== 0 || this.drag) return;
+    if (target.dataset.point) target = this.dots[this.#nearest(this.#at(event))]; // their circles overlap
     event.preventDefault();
     target.focus();
     this.root.setPointerCapture(event.pointerId);
