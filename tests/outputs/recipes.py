@@ -21,6 +21,7 @@ from tests.gan.runs.test_release_weights import release_generator
 ROOT = Path(__file__).parent.parent.parent
 GROUPS = {"maskkit": maskkit_group, "gan": gan_group}
 READ_ONLY = {"maskkit verify", "maskkit doctor", "gan systems"}
+SERVED = {"maskkit studio"}  # never ends by itself; its tests are in tests/maskkit/studio
 FORCES = {"--overwrite", "--fresh"}
 
 
