@@ -2,8 +2,8 @@
 
     python -m benchmarks.studio [SHARDS] [--drags 100]
 
-For each place of so many drags of a point, the time from the browser's event to the mask of that place, or of a newer one,
-drawn on the page's canvas; the screen may show it up to a frame later.
+For each place of so many drags of a point, the time from the browser's event to the mask of that place, or of a newer
+one, drawn on the page's canvas; the screen may show it up to a frame later.
 Without SHARDS a data set of drawn faces is taken, once of 64 x 64 and once of 128 x 128 pixels. Needs Chromium and the
 extra studio.
 """

@@ -52,6 +52,7 @@ async function tried(work) {
 function change(verdict, gesture = crypto.randomUUID()) {
   const points = verdict === 'correct' ? stage.points.map((point) => [...point]) : null;
   waiting = { position: row.position, verdict, points, gesture };
+  tell(row);
   tried(save);
 }
 
@@ -71,6 +72,7 @@ async function save() {
     if (error.status) waiting = null; // refused: another try would be too
     if (error.status === 507) waiting = sent; // no room on the disk, which may change
     if (error.status === 409) await load(position);
+    else tell(row);
     throw error;
   } finally {
     saving = null;
@@ -103,8 +105,9 @@ function tell(state) {
   find('#name').textContent = state.id;
   find('#where').textContent = `row ${state.position + 1} of ${counts.rows}, ${state.split}, points by ${state.detector}`;
   find('#reasons').replaceChildren(...state.reasons.map((text) => Object.assign(document.createElement('li'), { textContent: text })));
-  find('#state').textContent = state.verdict ? `${VERDICTS[state.verdict]}, saved` : 'not decided';
-  find('#state').className = state.verdict ?? '';
+  const saved = state.verdict ? `${VERDICTS[state.verdict]}, saved` : 'not decided';
+  find('#state').textContent = waiting ? 'not saved yet' : saved;
+  find('#state').className = waiting ? '' : state.verdict ?? '';
   for (const verdict of Object.keys(VERDICTS)) find(`[data-do="${verdict}"]`).setAttribute('aria-pressed', state.verdict === verdict);
   tellCounts(state);
 }

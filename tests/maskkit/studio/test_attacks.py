@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.maskkit.studio.conftest import Studio, running
 websockets = pytest.importorskip("websockets", reason="needs the extra studio")
 from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
+
+from maskkit.studio.live import MOST_CONNECTIONS  # noqa: E402
 
 DECISION = {"verdict": "reject", "seen": 0, "gesture": "attack"}
 
@@ -159,15 +162,14 @@ def test_broken_messages_are_answered_and_too_long_ones_end_the_connection(studi
 
 
 def test_more_pages_than_anybody_opens_are_turned_away(studio: Studio) -> None:
-    opened, refused = [], 0
-    for _ in range(30):
-        try:
-            opened.append(live(studio))
-        except InvalidStatus:
-            refused += 1
-    for page in opened:
-        page.close()
-    assert (len(opened), refused) == (16, 14)
+    outcomes = []
+    with ExitStack() as opened:
+        for _ in range(30):
+            try:
+                opened.enter_context(live(studio))
+            except InvalidStatus as refusal:
+                outcomes.append(refusal.response.status_code)
+    assert outcomes == [403] * (30 - MOST_CONNECTIONS)
 
 
 def test_the_page_may_load_nothing_from_elsewhere(studio: Studio) -> None:

@@ -13,8 +13,8 @@ from tests.maskkit.studio.conftest import Studio, running
 chromium = pytest.importorskip("tests.maskkit.studio.chromium", reason="needs the extra studio")
 
 LIPS, INNER_MOUTH = 5, 6
-COUNT = "Number(document.querySelector('[data-region={}]').textContent)"
-SAVED = "document.querySelector('#state').textContent === '{}, saved'"
+COUNT = "Number(document.querySelector('[data-region={}]')?.textContent)"
+SAVED = "document.querySelector('#state')?.textContent === '{}, saved'"
 
 Tab = Callable[..., chromium.Page]
 
@@ -66,9 +66,8 @@ def test_dragged_lips_give_the_mask_that_the_rasteriser_draws(studio: Studio, br
     more_lips, same_mouth = areas(page, after)
     assert more_lips > lips and same_mouth == mouth  # point 57 is of the outer lip
     page.drag("[data-point='66']", 0, 40)
-    page.wait("Number(document.querySelector('[data-point=\"66\"]').dataset.y) > " + str(after[66, 1] + 1))
-    assert areas(page, shown(page))[1] > mouth
-    page.wait("!document.querySelector('[data-do=undo]').disabled")
+    page.wait(SAVED.format("corrected"))
+    assert shown(page)[66, 1] > after[66, 1] + 1 and areas(page, shown(page))[1] > mouth
     one = wait_decided(studio, page, CORRECT, shown(page))
     assert (one.before == before).all()
     assert page.said == []
@@ -101,9 +100,10 @@ def test_the_keyboard_alone_corrects_a_row(studio: Studio, browser: Tab) -> None
         page.key(key, modifiers)
     page.wait(SAVED.format("corrected"))
     wanted = before.copy()
-    wanted[36] = np.round(before[36].astype(float) + [1, 1], 2)
-    wanted[36, 1] = round(float(wanted[36, 1]) + 0.1, 2)
-    assert np.allclose(shown(page), wanted, atol=1e-5)
+    wanted[36] += np.float32([1, 1.1])
+    assert np.abs(shown(page) - wanted).max() < 0.011  # what is moved is rounded to hundredths
+    wanted = shown(page)
+    assert (np.delete(wanted, 36, 0) == np.delete(before, 36, 0)).all()
     page.key("g")
     page.key("g")
     assert page.run("document.querySelector('#groups [aria-checked=true]').textContent") == "left eye"
@@ -135,23 +135,25 @@ def test_undo_restores_to_the_byte_and_a_reload_keeps_the_state(studio: Studio, 
     page.wait(SAVED.format("corrected"))
     moved = shown(page)
     assert ((moved - before)[48:].min(axis=0) > 0).all() and (moved == before)[:48].all()
-    page.drag("[data-handle='turn']", 40, 10)
-    page.drag("[data-handle='scale']", 20, 20)
-    wait_decided(studio, page, CORRECT, shown(page))
-    last = shown(page)
+    steps = [moved]
+    for handle in ("turn", "scale"):
+        page.drag(f"[data-handle='{handle}']", 40, 10)
+        page.wait(SAVED.format("corrected"))
+        steps.append(shown(page))
+    wait_decided(studio, page, CORRECT, steps[-1])
+    page.run("window.before = true")
     page.call("Page.reload")
-    page.wait(COUNT.format("skin") + " && " + SAVED.format("corrected"))
-    assert (shown(page) == last).all() and page.run("location.hash") == "#6"
-    for _ in range(3):
-        assert studio.file.read_bytes() != content
+    page.wait("!window.before && " + COUNT.format("skin") + " && " + SAVED.format("corrected"))
+    assert (shown(page) == steps[-1]).all() and page.run("location.hash") == "#6"
+    for points in (steps[1], steps[0]):
         page.key("z", chromium.CONTROL)
-        page.wait("new Promise((done) => setTimeout(() => done(true), 400))")
+        wait_decided(studio, page, CORRECT, points)
+    page.key("z")
     page.wait(SAVED.format("accepted"))
     assert studio.file.read_bytes() == content and (shown(page) == before).all()
-    for _ in range(3):
+    for points in steps:
         page.click("[data-do=redo]")
-        page.wait("new Promise((done) => setTimeout(() => done(true), 400))")
-    wait_decided(studio, page, CORRECT, last)
+        wait_decided(studio, page, CORRECT, points)
 
 
 def test_two_tabs_see_each_other_and_neither_writes_over_the_other(studio: Studio, browser: Tab) -> None:
