@@ -2,8 +2,8 @@
 
     python -m benchmarks.studio [SHARDS] [--drags 100]
 
-For each place of so many drags of a point, the time from the browser's event to the mask of that place, or of a newer
-one, drawn on the page's canvas; the screen may show it up to a frame later.
+For each place of so many drags of a point, the time from the page's hearing of it to the mask of that place, or of a
+newer one, drawn on the page's canvas. The browser tells the page of a drag once a frame, and shows a canvas once a frame.
 Without SHARDS a data set of drawn faces is taken, once of 64 x 64 and once of 128 x 128 pixels. Needs Chromium and the
 extra studio.
 """
@@ -21,15 +21,13 @@ from tests.maskkit.studio.conftest import running
 NOTE = """
 (() => {
   const asked = new Map();
-  let since = 0;
   window.took = [];
-  addEventListener('pointermove', (event) => { since = event.timeStamp; }, true);
   const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function (text) { asked.set(JSON.parse(text).n, since); send.call(this, text); };
+  WebSocket.prototype.send = function (text) { asked.set(JSON.parse(text).n, performance.now()); send.call(this, text); };
   document.addEventListener('drawn', ({ detail }) => {
     const now = performance.now();
-    for (const [number, began] of asked) {
-      if (number <= detail) { window.took.push(now - began); asked.delete(number); }
+    for (const [number, since] of asked) {
+      if (number <= detail) { window.took.push(now - since); asked.delete(number); }
     }
   });
 })()
@@ -48,7 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place, chromium(program, Path(place) / "profile") as tab:
         drawn = [write_drawn_shards(Path(place) / str(size), {"train": 24}, size) for size in (64, 128)]
         for shards in [asked.shards] if asked.shards else drawn:
-            with running(shards, "--corrections", str(Path(place) / "corrections.json")) as studio:
+            with running(shards, "--corrections", str(Path(place) / f"{shards.name}.json")) as studio:
                 page = tab()
                 page.open(f"{studio.address}#0")
                 page.wait("document.querySelector('[data-region]')?.textContent")

@@ -127,7 +127,11 @@ def chromium(program: str, profile: Path) -> Iterator[Callable[[], Page]]:
                 def tab() -> Page:
                     with urlopen(Request(place, method="PUT"), timeout=PATIENCE) as answer:
                         address = json.load(answer)["webSocketDebuggerUrl"]
-                    page = Page(opened.enter_context(connect(address, max_size=1 << 28, open_timeout=PATIENCE)))
+                    page = Page(
+                        opened.enter_context(
+                            connect(address, max_size=1 << 28, open_timeout=PATIENCE, ping_interval=None)
+                        )
+                    )
                     page.look(1280, 800)
                     return page
 
