@@ -3,7 +3,8 @@
     python -m benchmarks.studio [SHARDS] [--drags 100]
 
 For each place of so many drags of a point, the time from the page's hearing of it to the mask of that place, or of a
-newer one, drawn on the page's canvas. The browser tells the page of a drag once a frame, and shows a canvas once a frame.
+newer one, drawn on the page's canvas. The browser tells the page of a drag once a frame, and shows the canvas
+once a frame.
 Without SHARDS a data set of drawn faces is taken, once of 64 x 64 and once of 128 x 128 pixels. Needs Chromium and the
 extra studio.
 """
@@ -23,7 +24,10 @@ NOTE = """
   const asked = new Map();
   window.took = [];
   const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function (text) { asked.set(JSON.parse(text).n, performance.now()); send.call(this, text); };
+  WebSocket.prototype.send = function (text) {
+    asked.set(JSON.parse(text).n, performance.now());
+    send.call(this, text);
+  };
   document.addEventListener('drawn', ({ detail }) => {
     const now = performance.now();
     for (const [number, since] of asked) {
