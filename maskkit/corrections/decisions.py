@@ -83,7 +83,7 @@ class Corrections:
                 f"{source}: format version {content.get('version')}, and this maskkit reads {VERSION}"
             )
         size, entries = content.get("image_size"), content.get("rows")
-        if not isinstance(size, int) or not 1 <= size <= LARGEST_SIZE:
+        if type(size) is not int or not 1 <= size <= LARGEST_SIZE:  # True would be one too
             raise CorrectionsError(
                 f"{source}: image_size is {str(size)[:40]!r}, and a whole number of pixels is needed"
             )

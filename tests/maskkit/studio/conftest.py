@@ -16,8 +16,6 @@ import pytest
 
 import maskkit
 
-pytest.importorskip("uvicorn", reason="needs the extra studio")
-
 
 @dataclass
 class Studio:

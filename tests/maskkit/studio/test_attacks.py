@@ -16,7 +16,8 @@ import maskkit
 from maskkit.studio.serving import LARGEST_BODY
 from tests.maskkit.studio.conftest import Studio, running
 
-websockets = pytest.importorskip("websockets", reason="needs the extra studio")
+for name in ("starlette", "uvicorn", "websockets"):
+    pytest.importorskip(name, reason="needs the extra studio")
 from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
 

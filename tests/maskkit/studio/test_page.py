@@ -10,6 +10,7 @@ import maskkit
 from maskkit.corrections.decisions import ACCEPT, CORRECT, REJECT
 from tests.maskkit.studio.conftest import Studio, running
 
+pytest.importorskip("uvicorn", reason="needs the extra studio")
 chromium = pytest.importorskip("tests.maskkit.studio.chromium", reason="needs the extra studio")
 
 LIPS, INNER_MOUTH = 5, 6
