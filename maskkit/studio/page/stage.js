@@ -153,13 +153,16 @@ export class Stage extends EventTarget {
 
   get #unit() { return this.size / Math.max(1, this.root.clientWidth); } // grid pixels in a CSS pixel
 
-  #place() {
+  // Put the points where they are, or only those of these numbers: while one is dragged the others stay untouched.
+  #place(moved = null) {
     if (!this.points.length) return;
     const unit = this.#unit;
     for (const { path, numbers, closed } of this.bones) {
+      if (moved && !numbers.some((number) => moved.includes(number))) continue;
       path.setAttribute('d', `M${numbers.map((number) => this.points[number].join(' ')).join('L')}${closed ? 'Z' : ''}`);
     }
     this.dots.forEach((dot, number) => {
+      if (moved && !moved.includes(number)) return;
       const [x, y] = this.points[number];
       this.#circles(dot, x, y, HIT * unit, DOT * unit);
       dot.classList.toggle('chosen', this.together?.includes(number) ?? false);
@@ -249,7 +252,7 @@ export class Stage extends EventTarget {
 
   #apply(numbers, before, move) {
     for (const number of numbers) this.points[number] = move(before[number]).map(round);
-    this.#place();
+    this.#place(numbers);
   }
 
   #similar(before, [x0, y0], angle, growth) {
