@@ -31,6 +31,8 @@ def build_options(command: Command) -> Command:
         scheme_option,
         click.option("--landmarks", type=FILE,
                      help="CSV of points by another detector, id,x0,y0,...,x67,y67; nothing is detected then."),
+        click.option("--corrections", type=FILE, multiple=True,
+                     help="What people decided about rows in `maskkit studio`; several people's by several of these."),
         click.option("--quality", is_flag=True,
                      help="Score each row: how far its points move under a small shift of the face's box."),
         click.option("--engine", type=click.Choice(list(ENGINES)), default="local", show_default=True,
@@ -173,8 +175,10 @@ def _tell_result(result: maskkit.BuildResult, max_skipped: float, as_json: bool)
             f"\n  left out, {reason}: {count} ({count / total:.1%})" for reason, count in result.reasons.items()
         )
         steps = ", ".join(f"{step} {count}" for step, count in result.detectors.items())
+        by_hand = f"\n  by hand: {result.corrected:,} corrected, {result.rejected:,} rejected"
+        decided = by_hand if result.corrected or result.rejected else ""
         say(
-            f"{result.kept:,} rows in {result.out} ({result.splits}); found by {steps}{reasons}\n"
+            f"{result.kept:,} rows in {result.out} ({result.splits}); found by {steps}{reasons}{decided}\n"
             f"look at {result.out / 'preview.png'}; every photo is listed in {result.out / 'ledger.csv'}"
         )
     if result.too_many_skipped:

@@ -14,6 +14,7 @@ from cli.maskkit_exchange import export_command, import_command
 from cli.maskkit_inspect import inspect
 from cli.maskkit_morph import morph
 from cli.maskkit_photos import landmarks, segment
+from cli.maskkit_studio import correct, studio
 from cli.shared import as_json, print_json, progress, run, say
 from maskkit.doctor import examine
 
@@ -81,5 +82,7 @@ group.add_command(landmarks)
 group.add_command(segment)
 group.add_command(morph)
 group.add_command(inspect)
+group.add_command(correct)
+group.add_command(studio)
 group.add_command(export_command)
 group.add_command(import_command)

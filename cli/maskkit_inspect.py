@@ -74,6 +74,7 @@ def _tables(inspection: maskkit.Inspection) -> list[Table]:
     steps = sorted({step for one in parts.values() for step in one.detectors})
     found = {step: [f"{one.detectors[step]:,}" for one in parts.values()] for step in steps}
     rules = {rule: [f"{inspection.doubtful_rules.get(rule, 0):,}"] for rule in RULES}
+    by_hand = {"corrected": [f"{inspection.corrected:,}"], "rejected": [f"{inspection.rejected:,}"]}
     rules["any of them"] = [f"{inspection.doubtful_total:,}"]
     return [
         _table("", parts, {"rows": [f"{one.rows:,}" for one in parts.values()]}),
@@ -82,6 +83,7 @@ def _tables(inspection: maskkit.Inspection) -> list[Table]:
         *([_table("mean (and of 98 % of the rows)", parts, poses)] if found else []),
         *([_table("detector step", parts, found)] if found else []),
         *([_table("mean (and of 98 % of the rows)", parts, qualities)] if scored else []),
+        *([_table("by hand", ["rows"], by_hand)] if inspection.corrected or inspection.rejected else []),
         _table("doubtful by", ["rows"], rules),
     ]
 

@@ -4,6 +4,9 @@ __version__ = "0.1.0"
 
 from maskkit.building.build import build_celeba, build_folder, plan_celeba, plan_folder
 from maskkit.building.options import BuildOptions, BuildPlan, BuildResult, FolderOptions
+from maskkit.corrections.correcting import CorrectResult, correct_shards
+from maskkit.corrections.correction_files import read_corrections, write_corrections
+from maskkit.corrections.decisions import Correction, Corrections
 from maskkit.detection.cascade import Detector, Face, detect, detect_aligned, predict_points, quality
 from maskkit.detection.named_files import FilesResult
 from maskkit.detection.photo_masks import write_masks
@@ -41,6 +44,7 @@ from maskkit.points.similarity import fit_similarity, move_points
 from maskkit.report import Inspection, inspect_shards, write_report
 from maskkit.shards.reader import ShardReader
 from maskkit.shards.verification import VerifyResult, verify
+from maskkit.studio.serving import serve_studio
 from maskkit.video.named_videos import track_video
 from maskkit.video.smoothing import smooth_points
 from maskkit.video.tracking import Track
@@ -58,6 +62,9 @@ __all__ = [
     "BuildOptions",
     "BuildPlan",
     "BuildResult",
+    "CorrectResult",
+    "Correction",
+    "Corrections",
     "Crop",
     "Detector",
     "ExportResult",
@@ -83,6 +90,7 @@ __all__ = [
     "build_celeba",
     "build_folder",
     "colorize",
+    "correct_shards",
     "detect",
     "detect_aligned",
     "draw_points",
@@ -109,6 +117,7 @@ __all__ = [
     "predict_points",
     "quality",
     "rasterize",
+    "read_corrections",
     "read_face",
     "read_face_points",
     "read_frames",
@@ -116,6 +125,7 @@ __all__ = [
     "read_layout",
     "read_points",
     "scale_points",
+    "serve_studio",
     "show",
     "smooth_points",
     "stack_grid",
@@ -124,6 +134,7 @@ __all__ = [
     "usual_transforms",
     "verify",
     "warp_picture",
+    "write_corrections",
     "write_frames",
     "write_landmarks",
     "write_masks",

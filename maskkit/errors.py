@@ -35,6 +35,14 @@ class BuildError(MaskkitError):
     """A build that cannot start, go on, or be called a success."""
 
 
+class CorrectionsError(MaskkitError):
+    """A file of corrections that cannot be read, contradicts another, or does not fit the photos."""
+
+
+class StudioError(MaskkitError):
+    """A page that cannot be served, or a request of it that is refused."""
+
+
 class ExchangeError(MaskkitError):
     """A data set of another project that cannot be read, or labels that do not fit where they should go."""
 

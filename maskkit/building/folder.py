@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from maskkit.building.celeba import SHUFFLE_SEED
-from maskkit.building.inputs import FACE_MARK, Input, names_outside, printable
+from maskkit.building.inputs import Input, names_outside, printable
 from maskkit.errors import BuildError
 from maskkit.photos.archive import PhotoFolder, Photos, open_zip, video_of
 from maskkit.photos.tables import read_attribute_table, read_column, read_header
-from maskkit.shards.description import SPLITS
+from maskkit.shards.description import FACE_MARK, SPLITS
 from maskkit.shards.own_files import inputs_below
 
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "0": "train", "1": "val", "2": "test", "valid": "val",

@@ -1,14 +1,14 @@
 """What a build is asked to make rows of: photos by name, with what tables say of them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskkit.corrections.decisions import Correction
 from maskkit.points.landmarks import Points
-
-FACE_MARK = "#"  # between a photo's id and the number of a face, where a photo may give several rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +16,8 @@ class Input:
     """One photo that a build is asked for: its path below the folder of photos, its attributes {0, 1} and its split.
 
     `problem` says why it cannot even be tried; `unasked`, that this is because a table of the user's does not name it,
-    which is no failure. `five_points` (5, 2) and `points` (68, 2), in pixels of the photo, are
-    what a table knows of its face.
+    which is no failure. `five_points` (5, 2) and `points` (68, 2), in pixels of the photo, are what a table knows of
+    its face. `corrections` are what people decided about its rows, by the rows' ids.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Input:
     unasked: bool = False
     five_points: NDArray[np.float64] | None = None
     points: Points | None = None
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
 
 
 def printable(one: Input) -> Input:

@@ -8,6 +8,7 @@ from maskkit.building.celeba import ATTRIBUTES
 from maskkit.detection.cascade import DETECTORS, FREE_DETECTORS, STEPS, Detector, FaceChoice
 from maskkit.errors import BuildError
 from maskkit.photos.celeba_geometry import CROP
+from maskkit.shards.description import BY_HAND
 
 LARGEST_SHARD = 4 << 30  # bytes of photos and masks; a shard is composed in memory
 
@@ -26,6 +27,7 @@ class BuildOptions:
     limit: int | None = None  # only the first inputs by id
     quality: bool = False  # a score for each row: how far its points move when the box is shifted
     landmarks: Path | None = None  # points of every photo by another detector; nothing is detected then
+    corrections: tuple[Path, ...] = ()  # files of what people decided about rows (docs/studio.md)
 
     def check(self) -> None:
         """Raise BuildError for a value that cannot be built with, before any work starts."""
@@ -62,6 +64,7 @@ class FolderOptions:
     limit: int | None = None
     quality: bool = False
     landmarks: Path | None = None
+    corrections: tuple[Path, ...] = ()
 
     def check(self) -> None:
         """Raise BuildError for a value that cannot be built with, before any work starts."""
@@ -109,7 +112,7 @@ def check_detector(detector: str | Detector, known: tuple[str, ...]) -> None:
     if isinstance(detector, str):
         if detector not in known:
             raise BuildError(f"there is no detector {detector!r}: take one of {', '.join(known)}")
-    elif detector.name in STEPS or not detector.name.isprintable() or not detector.name:
+    elif detector.name in (*STEPS, BY_HAND) or not detector.name.isprintable() or not detector.name:
         raise BuildError(f"{detector.name!r} is no name for a detector of your own; take another")
 
 
@@ -135,7 +138,8 @@ class BuildPlan:
 class BuildResult:
     """What a build did. `detectors` counts the kept rows by the step that found them, `reasons` the skipped inputs.
 
-    `unasked` of the skipped are photos that the user's own table does not name; they are not too many.
+    `unasked` of the skipped are photos that the user's own table does not name; they are not too many. Of the kept rows
+    people have `corrected` so many; those that people have `rejected` are not among the skipped.
     """
 
     out: Path
@@ -147,3 +151,5 @@ class BuildResult:
     seconds: float
     too_many_skipped: bool
     unasked: int = 0
+    corrected: int = 0
+    rejected: int = 0

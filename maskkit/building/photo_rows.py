@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from maskkit.building.inputs import FACE_MARK, Input
+from maskkit.building.inputs import Input
+from maskkit.corrections.applying import apply_correction
 from maskkit.detection.cascade import Detector, Face, FaceChoice, Sighting, quality, see_aligned_faces, see_faces
-from maskkit.errors import ImageError, PointsError
+from maskkit.errors import CorrectionsError, ImageError, PointsError
 from maskkit.masks.raster import rasterize
 from maskkit.masks.regions import RegionScheme
 from maskkit.photos.alignment import Alignment
 from maskkit.photos.archive import Photos
 from maskkit.photos.images import Crop, Picture
 from maskkit.points.landmarks import check_points
-from maskkit.shards.writer import Outcome, Row, Skip
+from maskkit.shards.description import FACE_MARK
+from maskkit.shards.writer import Outcome, Rejection, Row, Skip
 
 PHOTOS_AT_ONCE = 32  # go to a worker together, at most
 QUEUE_BYTES, LONGEST_QUEUE = 32 << 20, 512  # of rows, for each worker: bounds the memory, and bridges writing a shard
@@ -75,7 +77,7 @@ class _Photo:
     crop: Crop | None = None  # of an aligned photo
     seen: list[Sighting] = field(default_factory=list)
     faces: list[Face] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row | Rejection] = field(default_factory=list)
     skip: Skip | None = None
 
 
@@ -98,7 +100,8 @@ def process_some(inputs: Sequence[Input], task: PhotoTask, stopped: Callable[[],
             group = []
     if stopped():
         return []
-    rows = [row for photo in photos if photo.skip is None for row in photo.rows]
+    _check_decided(photos)
+    rows = [row for photo in photos if photo.skip is None for row in photo.rows if isinstance(row, Row)]
     if rows:  # together, which takes a third of the time that they would take one by one
         points = np.stack([row.landmarks for row in rows if row.landmarks is not None])
         # Importing numba would cost a worker more than it saves beside dlib.
@@ -157,7 +160,22 @@ def _find_points(photo: _Photo, task: PhotoTask) -> None:
 def _cut(photo: _Photo, task: PhotoTask) -> None:
     for number, face in enumerate(photo.faces, 1):
         name = f"{photo.input.id}{FACE_MARK}{number:03d}" if task.face == "all" else photo.input.id
-        photo.rows.append(_row(name, photo, face, task))
+        row = _row(name, photo, face, task)
+        decided = photo.input.corrections.get(name)
+        photo.rows.append(row if decided is None else apply_correction(row, decided))
+
+
+def _check_decided(photos: list[_Photo]) -> None:
+    """Raise CorrectionsError where people decided about a row that there is not."""
+    for photo in photos:
+        made = () if photo.skip is not None else [row.id for row in photo.rows]
+        for name in photo.input.corrections:
+            if name not in made:
+                why = "it has fewer faces now" if photo.skip is None else photo.skip.reason
+                raise CorrectionsError(
+                    f"{name}: the corrections decide on it, and there is no such row ({why}); remove its line from the "
+                    "file of corrections"
+                )
 
 
 def _row(name: str, photo: _Photo, face: Face, task: PhotoTask) -> Row:

@@ -10,13 +10,15 @@ from maskkit.building.folder import attribute_names, read_folder
 from maskkit.building.inputs import Input
 from maskkit.building.options import BuildOptions, FolderOptions, Options
 from maskkit.building.photo_rows import PhotoTask
+from maskkit.corrections.correction_files import check_size, read_corrections
+from maskkit.corrections.decisions import DIGEST, Correction, Corrections
 from maskkit.detection.cascade import steps_of
-from maskkit.errors import BuildError
+from maskkit.errors import BuildError, CorrectionsError
 from maskkit.files.regular import file_sha256
 from maskkit.masks.regions import load_scheme
 from maskkit.photos.archive import video_of
 from maskkit.photos.tables import read_point_table
-from maskkit.shards.description import SPLITS, Dataset, describe_source
+from maskkit.shards.description import FACE_MARK, SPLITS, Dataset, describe_source
 from maskkit.shards.versions import tool_versions
 
 
@@ -65,6 +67,10 @@ def prepare(place: Path, options: Options, engine: Engine) -> Build:
     """
     options.check()
     request = _celeba(place, options) if isinstance(options, BuildOptions) else _folder(place, options)
+    corrections = read_corrections(*options.corrections) if options.corrections else None
+    if corrections is not None:
+        check_size(corrections, options.size, options.corrections)
+        request.inputs = _with_corrections(request, corrections, place)
     inputs, task = request.inputs[: options.limit], request.task
     if not task.scheme.drawable:
         raise BuildError(f"the scheme {task.scheme.name} has no polygons, so masks cannot be drawn; take scgan")
@@ -76,6 +82,8 @@ def prepare(place: Path, options: Options, engine: Engine) -> Build:
     if options.landmarks is not None:
         inputs, task = _with_points(inputs, options.landmarks), replace(task, detector=("given",))
         source["landmarks_sha256"] = file_sha256(options.landmarks)
+    if corrections is not None:
+        source[DIGEST] = corrections.sha256()
     if all(one.problem for one in inputs):
         first = inputs[0]
         raise BuildError(f"{place}: none of {len(inputs):,} photos can be used; {first.id}: {first.problem}")
@@ -89,7 +97,11 @@ def prepare(place: Path, options: Options, engine: Engine) -> Build:
     dataset = Dataset(task.scheme, options.size, request.attribute_names, source, named, tool_versions(steps))
     by_split = {name: [one for one in inputs if one.split == name] for name in SPLITS}
     tables = (options.landmarks, getattr(options, "table", None))
-    places = (place, *(Path(one) for one in (*tables, options.scheme) if isinstance(one, str | Path)))
+    places = (
+        place,
+        *options.corrections,
+        *(Path(one) for one in (*tables, options.scheme) if isinstance(one, str | Path)),
+    )
     return Build(by_split, dataset, task, options.shard_size, engine, places)
 
 
@@ -116,6 +128,20 @@ def _folder(images: Path, options: FolderOptions) -> _Request:
         quality=options.quality,
     )  # fmt: skip
     return _Request("folder", names, inputs, task)
+
+
+def _with_corrections(request: _Request, corrections: Corrections, place: Path) -> list[Input]:
+    """The inputs with what was decided about their rows; CorrectionsError for a row of none of them."""
+    several = request.task.face == "all"
+    decided: dict[str, dict[str, Correction]] = {}
+    for name, one in corrections.rows.items():
+        decided.setdefault(name.rpartition(FACE_MARK)[0] if several else name, {})[name] = one
+    if unknown := sorted(decided.keys() - {one.id for one in request.inputs}):
+        raise CorrectionsError(
+            f"the corrections decide on {min(decided[unknown[0]])}, and {place} gives no such row; "
+            "were they made for other photos?"
+        )
+    return [replace(one, corrections=decided[one.id]) if one.id in decided else one for one in request.inputs]
 
 
 def _with_points(inputs: list[Input], path: Path) -> list[Input]:

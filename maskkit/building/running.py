@@ -15,8 +15,8 @@ from maskkit.building.resume import open_folder
 from maskkit.detection.cascade import STEPS
 from maskkit.errors import BuildError
 from maskkit.files.outputs import owned_folder, refuse_inputs
-from maskkit.shards.description import FILE_NAME
-from maskkit.shards.ledger import read_ledger
+from maskkit.shards.description import BY_HAND, FILE_NAME
+from maskkit.shards.ledger import CORRECTED_ROW, KEPT_ROW, REJECTED_ROW, SKIPPED_ROW, read_ledger
 from maskkit.shards.writer import Outcome, ShardWriter, finish_folder
 
 OnProgress = Callable[[int, int], None]
@@ -62,7 +62,7 @@ def run(
 def _work(build: Build, out: Path, workers: int, on_progress: OnProgress | None) -> None:
     """Process the inputs that no finished shard covers, and write their shards."""
     detector = build.task.detector
-    codes = STEPS if isinstance(detector, tuple) else (*STEPS, detector.name)
+    codes = (*STEPS, *(() if isinstance(detector, tuple) else (detector.name,)), BY_HAND)
     writer = ShardWriter(out, build.dataset, build.shard_size, codes, several=build.task.face == "all")
     left = build.left
     made = build.engine.process(left, build.task, workers, build.dataset.versions)
@@ -84,8 +84,9 @@ def _told(
 
 def _result(build: Build, out: Path, max_skipped: float, seconds: float) -> BuildResult:
     lines = read_ledger(out)
-    kept = [line for line in lines if line["outcome"] == "kept"]
-    skipped = [line for line in lines if line["outcome"] == "skipped"]
+    kept = [line for line in lines if line["outcome"] in (KEPT_ROW, CORRECTED_ROW)]
+    skipped = [line for line in lines if line["outcome"] == SKIPPED_ROW]
+    outcomes = Counter(line["outcome"] for line in lines)
     unasked = sum(one.unasked for inputs in build.inputs.values() for one in inputs)
     return BuildResult(
         out=out,
@@ -97,4 +98,6 @@ def _result(build: Build, out: Path, max_skipped: float, seconds: float) -> Buil
         seconds=seconds,
         too_many_skipped=len(skipped) - unasked > max_skipped * (len(lines) - unasked),
         unasked=unasked,
+        corrected=outcomes[CORRECTED_ROW],
+        rejected=outcomes[REJECTED_ROW],
     )

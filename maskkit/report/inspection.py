@@ -10,7 +10,7 @@ import numpy as np
 from maskkit.errors import ShardError
 from maskkit.report.doubtful import RULES, DoubtfulRow, DoubtfulRows, Judge
 from maskkit.report.statistics import MeanShape, SplitStatistics, areas_of, points_of
-from maskkit.shards.description import SPLITS, Dataset, read_finished
+from maskkit.shards.description import BY_HAND, SPLITS, Dataset, read_finished
 from maskkit.shards.reader import Shard
 
 OnProgress = Callable[[int, int], None]
@@ -30,6 +30,16 @@ class Inspection:
     doubtful_total: int
     doubtful_rules: dict[str, int]
 
+    @property
+    def corrected(self) -> int:
+        """Rows whose points a person has set."""
+        return sum(one.detectors[BY_HAND] for one in self.splits.values())
+
+    @property
+    def rejected(self) -> int:
+        """Rows that a person has rejected, which are not among those looked at."""
+        return self.dataset.rejected()
+
     def __repr__(self) -> str:
         data = self.dataset
         rows = f"{sum(data.counts().values()):,} rows of {data.size} x {data.size}"
@@ -40,7 +50,9 @@ class Inspection:
         dataset = self.dataset
         return {
             "rows": sum(dataset.counts().values()),
-            "skipped": dataset.skipped(),
+            "skipped": dataset.skipped() - self.rejected,
+            "corrected": self.corrected,
+            "rejected": self.rejected,
             "size": dataset.size,
             "scheme": dataset.scheme.name,
             "attribute_names": list(dataset.attribute_names),

@@ -47,11 +47,18 @@ def check_report(path: Path, overwrite: bool, shards: Path) -> None:
     refuse_existing(path, overwrite, [shards])
 
 
+def _by_hand(inspection: Inspection) -> str:
+    if not (inspection.corrected or inspection.rejected):
+        return ""
+    return f", by hand {inspection.corrected:,} rows corrected and {inspection.rejected:,} rejected"
+
+
 def _fields(inspection: Inspection, rows: int, seed: int) -> dict[str, str]:
     dataset, splits = inspection.dataset, inspection.splits
     total = sum(dataset.counts().values())
     facts = (
-        f"{total:,} rows of {dataset.size} x {dataset.size} pixels, {dataset.skipped():,} inputs left out; "
+        f"{total:,} rows of {dataset.size} x {dataset.size} pixels, {dataset.skipped() - inspection.rejected:,} inputs "
+        f"left out{_by_hand(inspection)}; "
         f"scheme {plain(dataset.scheme.name)} with {len(dataset.scheme)} classes"
     )
     share = [(name, f"{one.rows:,}", f"{one.rows / total:.1%}") for name, one in splits.items()]

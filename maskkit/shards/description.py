@@ -19,6 +19,9 @@ VERSION = 1
 SPLITS = ("train", "val", "test")
 FILE_NAME = "dataset.json"
 LEDGER, PREVIEW = "ledger.csv", "preview.png"  # derived from the shards
+FACE_MARK = "#"  # between a photo's id and the number of a face, where a photo may give several rows
+BY_HAND = "by-hand"  # the step of a row whose points a person has set
+REJECTED = "rejected by hand"  # the reason of a row that a person has rejected
 LARGEST_SIZE = 4096  # the side of a photo
 MOST_ATTRIBUTES, LONGEST_NAME = 10_000, 1000
 LARGEST_FILE = 1 << 28  # bytes; two million inputs left out
@@ -73,6 +76,10 @@ class Dataset:
     def skipped(self) -> int:
         """How many inputs were left out."""
         return sum(len(entry.skipped) for entry in self.shards)
+
+    def rejected(self) -> int:
+        """How many of these are rows that a person has rejected."""
+        return sum(reason == REJECTED for entry in self.shards for _, reason in entry.skipped)
 
     def all_counts(self) -> dict[str, int]:
         """Rows of each split and inputs left out, as `dataset.json` states them."""

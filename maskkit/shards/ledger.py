@@ -11,11 +11,12 @@ from maskkit.errors import ShardError
 from maskkit.files.atomic import write_atomically
 from maskkit.files.regular import open_regular_text
 from maskkit.masks.pictures import draw_points, overlay, stack_grid, write_png
-from maskkit.shards.description import LEDGER, Dataset
+from maskkit.shards.description import BY_HAND, LEDGER, REJECTED, Dataset
 from maskkit.shards.reader import Shard
 
 LARGEST_LEDGER = 1 << 32  # bytes
 COLUMNS = ("id", "outcome", "reason", "detector", "score", "split")
+KEPT_ROW, CORRECTED_ROW, SKIPPED_ROW, REJECTED_ROW = "kept", "corrected", "skipped", "rejected"  # outcomes
 QUALITY = "quality"  # a column more where the data set was built with the score
 PREVIEW_ROWS, PREVIEW_COLUMNS = 48, 8
 
@@ -23,7 +24,8 @@ PREVIEW_ROWS, PREVIEW_COLUMNS = 48, 8
 def ledger_lines(folder: Path, dataset: Dataset) -> list[dict[str, str]]:
     """A line for every input, by id: kept or skipped and why, the step that found the face, its score, its split.
 
-    Where a photo gave several rows, a line for each. A data set with quality scores has a column of them.
+    Rows whose points a person has set are called corrected, those that a person has left out rejected. Where a photo
+    gave several rows, a line for each. A data set with quality scores has a column of them.
     """
     lines: list[tuple[str, ...]] = []
     columns = (*COLUMNS, QUALITY) if dataset.options.get(QUALITY) else COLUMNS
@@ -32,8 +34,11 @@ def ledger_lines(folder: Path, dataset: Dataset) -> list[dict[str, str]]:
             scores = shard.qualities()
             qualities = [float("nan")] * len(shard) if scores is None else scores.tolist()
             for (name, detector, score), moved in zip(shard.found(), qualities, strict=True):
-                lines.append((name, "kept", "", detector, _number(score), entry.split, _number(moved)))
-        lines += [(name, "skipped", reason, "", "", entry.split, "") for name, reason in entry.skipped]
+                outcome = CORRECTED_ROW if detector == BY_HAND else KEPT_ROW
+                lines.append((name, outcome, "", detector, _number(score), entry.split, _number(moved)))
+        for name, reason in entry.skipped:
+            outcome = REJECTED_ROW if reason == REJECTED else SKIPPED_ROW
+            lines.append((name, outcome, reason, "", "", entry.split, ""))
     return [dict(zip(columns, line, strict=False)) for line in sorted(lines)]
 
 

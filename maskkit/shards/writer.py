@@ -17,7 +17,7 @@ from maskkit.files.atomic import write_atomically
 from maskkit.masks.raster import LabelMap
 from maskkit.photos.images import Picture
 from maskkit.points.landmarks import Points
-from maskkit.shards.description import FORMAT, LEDGER, PREVIEW, VERSION, Dataset, Listed, ShardEntry
+from maskkit.shards.description import FORMAT, LEDGER, PREVIEW, REJECTED, VERSION, Dataset, Listed, ShardEntry
 from maskkit.shards.ledger import write_ledger, write_preview
 
 GZIP_LEVEL = 4
@@ -48,7 +48,14 @@ class Skip:
     reason: str
 
 
-Outcome = list[Row] | Skip
+@dataclass(frozen=True)
+class Rejection:
+    """A row, of this id, that a person has rejected."""
+
+    id: str
+
+
+Outcome = list[Row | Rejection] | Skip
 
 
 @dataclass
@@ -72,7 +79,7 @@ class ShardWriter:
             rows = 0
             for one, outcome in of_split:
                 stretch.append((one, outcome))
-                rows += 0 if isinstance(outcome, Skip) else len(outcome)
+                rows += len(_rows(outcome))
                 if rows >= self.shard_size:
                     self._finish(split, stretch)
                     stretch, rows = [], 0
@@ -80,13 +87,24 @@ class ShardWriter:
                 self._finish(split, stretch)
 
     def _finish(self, split: str, stretch: list[tuple[Listed, Outcome]]) -> None:
-        rows = [row for _, outcome in stretch if not isinstance(outcome, Skip) for row in outcome]
+        rows = [row for _, outcome in stretch for row in _rows(outcome)]
         name = f"{split}-{len(self.dataset.of_split(split)):05d}.h5"
         entry = write_shard(self.folder, name, rows, self.dataset, self.detectors)
-        entry.skipped = [(one.id, outcome.reason) for one, outcome in stretch if isinstance(outcome, Skip)]
+        entry.skipped = [left_out for one, outcome in stretch for left_out in _left_out(one, outcome)]
         entry.inputs = len(stretch) if self.several else None
         self.dataset.shards.append(entry)
         self.dataset.write(self.folder)
+
+
+def _rows(outcome: Outcome) -> list[Row]:
+    return [] if isinstance(outcome, Skip) else [row for row in outcome if isinstance(row, Row)]
+
+
+def _left_out(one: Listed, outcome: Outcome) -> list[tuple[str, str]]:
+    """What of an input is left out, each with its reason."""
+    if isinstance(outcome, Skip):
+        return [(one.id, outcome.reason)]
+    return [(row.id, REJECTED) for row in outcome if isinstance(row, Rejection)]
 
 
 def finish_folder(folder: Path, dataset: Dataset) -> None:

@@ -146,7 +146,14 @@ def start_shards() -> Iterator[bytes]:
 
 
 def run_manifests(data: bytes, folder: Path) -> None:
-    """`dataset.json` beside a sound shard and ledger, and a region scheme, by the first byte."""
+    """`dataset.json` beside a sound shard and ledger, a region scheme, and decisions of people, by the first byte."""
+    if data[:1] == b"c":
+        (folder / "corrections.json").write_bytes(data[1:])
+        with refusals():
+            found = maskkit.read_corrections(folder / "corrections.json")
+            maskkit.write_corrections(folder / "again.json", found)
+            assert maskkit.read_corrections(folder / "again.json").encode() == found.encode()
+        return
     if data[:1] == b"s":
         path = folder / f"{hashlib.sha256(data).hexdigest()}.json"  # loaded schemes are remembered by name
         path.write_bytes(data[1:])
@@ -171,7 +178,11 @@ def run_manifests(data: bytes, folder: Path) -> None:
 
 
 def start_manifests() -> Iterator[bytes]:
-    """A data set's description and region schemes."""
+    """A data set's description, decisions about its rows, and region schemes."""
+    points = np.arange(136, dtype=np.float32).reshape(68, 2) / 7
+    rows = {"a.jpg": maskkit.Correction("accept", "0" * 64, points),
+            "b.jpg": maskkit.Correction("correct", "1" * 64, points, points + 1)}  # fmt: skip
+    yield b"c" + maskkit.Corrections(64, rows).encode()
     yield b"d" + _description().encode()
     for name in ("scgan", "deepfashion"):
         yield b"s" + json.dumps(load_scheme(name).to_dict()).encode()

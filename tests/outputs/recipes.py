@@ -12,6 +12,7 @@ import gan
 import maskkit
 from cli.gan_command import group as gan_group
 from cli.maskkit_command import group as maskkit_group
+from maskkit.corrections.decisions import picture_digest
 from maskkit.files.records import files_below
 from tests.drawn import face_points, write_drawn_shards
 from tests.gan.conftest import SMALL
@@ -21,6 +22,7 @@ from tests.gan.runs.test_release_weights import release_generator
 ROOT = Path(__file__).parent.parent.parent
 GROUPS = {"maskkit": maskkit_group, "gan": gan_group}
 READ_ONLY = {"maskkit verify", "maskkit doctor", "gan systems"}
+SERVED = {"maskkit studio"}  # never ends by itself; its tests are in tests/maskkit/studio
 FORCES = {"--overwrite", "--fresh"}
 
 
@@ -76,6 +78,7 @@ RECIPES: dict[str, list[Recipe]] = {
         Recipe("a.pts b.pts -o {} --frames 3 --size 32", "frames", ("a.pts", "b.pts"), "folder"),
     ],
     "maskkit inspect": [Recipe("shards -o {} --rows 1", "r.html", ("shards",), owner=False)],
+    "maskkit correct": [Recipe("shards c.json {}", "out", ("shards", "c.json"), "folder")],
     "maskkit export": [Recipe("shards {} --format grey --split val", "out", ("shards",), "folder")],
     "maskkit import": [
         Recipe("pairs {} --format label-png --scheme scgan --size 32 --shard-size 4", "out", ("pairs",), "folder"),
@@ -163,6 +166,9 @@ def make_inputs(folder: Path, fork: Callable[[Callable[[], object]], None]) -> N
     for name, turn in (("a", 0.0), ("b", 0.05)):
         maskkit.write_points(folder / f"{name}.pts", face_points(64, turn=turn))
     shards = write_drawn_shards(folder / "shards", {"train": 8, "val": 4}, shard_size=4)
+    row = maskkit.ShardReader(shards)[0]
+    moved = maskkit.Correction("correct", picture_digest(row["image"]), row["landmarks"], row["landmarks"] + 1)
+    maskkit.write_corrections(folder / "c.json", maskkit.Corrections(64, {row["id"]: moved}))
     fork(lambda: gan.fit(shards, folder / "run", gan.load_preset("tiny", SMALL), steps=2, device="cpu"))
     both = gan.load_preset("tiny", CUT["cyclegan"], system="cyclegan")
     fork(lambda: gan.fit(shards, folder / "both", both, steps=1, device="cpu"))

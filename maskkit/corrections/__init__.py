@@ -1,0 +1,1 @@
+"""What people decided about rows by hand: the file, several people's files as one, and data sets made by it."""
