@@ -14,6 +14,10 @@ from gan.runs.run_folder import has_settings
 from gan.training.fit import StepReport, fit
 
 
+class _Stopped(Exception):  # noqa: N818
+    """Stopped while runs were measured, of which nothing needs to be kept but the judges."""
+
+
 def reproduce(
     request: Request,
     *,
@@ -26,19 +30,28 @@ def reproduce(
 ) -> ReproductionReport | None:
     """Train what is asked for from where it stands, measure all that is finished, and write the report beside it.
 
-    `only`, `count` and the judges' are as for `compare_runs`. `stop` is asked before each step of training; None
-    where it ended that before the budget did. Raises GanError or maskkit's errors.
+    `only`, `count` and the judges' are as for `compare_runs`. `stop` is asked before each step of training, and as
+    often while it is measured; None where it ended either. Raises GanError or maskkit's errors.
     """
+
+    def unless_stopped(title: str, done: int, total: int, note: str = "") -> None:
+        if stop():
+            raise _Stopped
+        on_progress(title, done, total, note)
+
     check_report(request)
     if not train_all(request, stop, on_progress):
         return None
     standings = {system: standing(request, system) for system in request.settings}
     finished = [system for system, one in standings.items() if one.finished]
-    comparison = compare_runs(
-        [request.run(system) for system in finished], request.shards, names=finished, only=only, count=count,
-        seed=request.seed, judges=request.out / "judges", judge_steps=judge_steps,
-        judge_shards=judge_shards, device=request.device, on_progress=on_progress,
-    )  # fmt: skip
+    try:
+        comparison = compare_runs(
+            [request.run(system) for system in finished], request.shards, names=finished, only=only, count=count,
+            seed=request.seed, judges=request.out / "judges", judge_steps=judge_steps, judge_shards=judge_shards,
+            device=request.device, on_progress=unless_stopped,
+        )  # fmt: skip
+    except _Stopped:
+        return None
     kind = request.settings[finished[0]].attribute_kind
     report = ReproductionReport(request, standings, comparison, request.experiment.printed[kind])
     report.write()

@@ -57,3 +57,17 @@ def test_a_report_on_what_is_finished(drawn_shards: Path, tmp_path: Path) -> Non
     (out / "report" / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"holds mine.txt"):
         reproduce(asked(drawn_shards, out), only=["consistency"], count=4, judge_steps=1)
+
+
+def test_a_stop_while_it_is_measured_ends_it(drawn_shards: Path, tmp_path: Path) -> None:
+    request = asked(drawn_shards, tmp_path / "out", systems=["pix2pix"])
+    heard: list[str] = []
+
+    def hear(title: str, done: int, total: int, note: str = "") -> None:
+        heard.append(title)
+
+    def stop() -> bool:
+        return "pix2pix: training the independent segmentor" in heard
+
+    assert reproduce(request, only=["consistency"], count=4, judge_steps=3, stop=stop, on_progress=hear) is None
+    assert not (request.out / "report").exists() and heard[-1] == "pix2pix: training the independent segmentor"
