@@ -2,10 +2,10 @@
 
     python benchmarks/driving.py RUN CLIP [ATTRIBUTES]
 
-Drives RUN's generator by the video CLIP, lets dlib's predictor find the points again in every generated picture, in the
-box that the frame's layout gives, and prints Pearson's r between the mouth's opening in the layouts and in the pictures.
-Beside it stand r of the video's own aligned frames found again in the same way, which is the most to be expected at this
-size, and r of the first generated picture throughout while the boxes move, which is the floor.
+Drives RUN's generator by the video CLIP, lets dlib's predictor find the points again in every generated picture, in
+the box that the frame's layout gives, and prints Pearson's r between the mouth's opening in the layouts and in the
+pictures. Beside it stand r of the video's own aligned frames found again in the same way, which is the most to be
+expected at this size, and r of the first generated picture throughout while the boxes move, which is the floor.
 """
 
 import sys
