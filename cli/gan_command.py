@@ -6,13 +6,13 @@ from typing import NoReturn
 import click
 
 import maskkit
-from cli.gan_export import export, import_release
-from cli.gan_figures import figure
-from cli.gan_fit import fit
-from cli.gan_measures import compare, evaluate
-from cli.gan_pictures import layouts, render, sample
-from cli.gan_reproduce import reproduce
-from cli.gan_systems import systems
+from cli.gan.export import export, import_release
+from cli.gan.figures import figure
+from cli.gan.fit import fit
+from cli.gan.measures import compare, evaluate
+from cli.gan.pictures import layouts, render, sample
+from cli.gan.reproduce import reproduce
+from cli.gan.systems import systems
 from cli.shared import run
 
 

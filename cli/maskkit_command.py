@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 import maskkit
-from cli.maskkit_build import build_celeba, build_folder
-from cli.maskkit_exchange import export_command, import_command
-from cli.maskkit_inspect import inspect
-from cli.maskkit_morph import morph
-from cli.maskkit_photos import landmarks, segment
-from cli.maskkit_studio import correct, studio
+from cli.maskkit.build import build_celeba, build_folder
+from cli.maskkit.exchange import export_command, import_command
+from cli.maskkit.inspect import inspect
+from cli.maskkit.morph import morph
+from cli.maskkit.photos import landmarks, segment
+from cli.maskkit.studio import correct, studio
 from cli.shared import as_json, print_json, progress, run, say
 from maskkit.doctor import examine
 

@@ -14,8 +14,8 @@ import safetensors.torch
 import torch
 
 import gan
+from cli.gan.measures import _print_table
 from cli.gan_command import main
-from cli.gan_measures import _print_table
 from gan.data.rows import RowsAtSize
 from gan.errors import DataError, InputError
 from gan.evaluation.features import frechet_distance

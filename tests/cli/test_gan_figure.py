@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 import maskkit
+from cli.gan.figures import figure
 from cli.gan_command import group
-from cli.gan_figures import figure
 from tests.drawn import face_points
 
 

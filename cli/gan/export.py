@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.gan_options import OUTPUT, OVERWRITE, RUN, split_names
+from cli.gan.options import OUTPUT, OVERWRITE, RUN, split_names
 from cli.shared import as_json, print_json, say
 from maskkit.files.outputs import refuse_existing
 

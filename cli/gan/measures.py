@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.gan_options import DEVICE, NAMES, OUT, OVERWRITE, RUN, RUNS, SEED, split_names
+from cli.gan.options import DEVICE, NAMES, OUT, OVERWRITE, RUN, RUNS, SEED, split_names
 from cli.shared import Advance, as_json, print_json, progress, say
 from gan.names import MEASURES
 from maskkit.files.outputs import owned

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import maskkit
-from cli.maskkit_options import face_option, scheme_option
+from cli.maskkit.options import face_option, scheme_option
 from cli.shared import EXIT_FAILED, as_json, print_json, progress, say, say_error
 from maskkit.building.celeba import ATTRIBUTES, SPLIT_RULES
 from maskkit.building.engines import ENGINES

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.gan_options import DEVICE
+from cli.gan.options import DEVICE
 from cli.shared import (
     EXIT_FAILED,
     Advance,

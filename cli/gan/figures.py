@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.gan_options import DEVICE, NAMES, OUTPUT, OVERWRITE, RUN, RUNS, SCALE, SEED, split_names
+from cli.gan.options import DEVICE, NAMES, OUTPUT, OVERWRITE, RUN, RUNS, SCALE, SEED, split_names
 from cli.shared import as_json, print_json, say
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from cli.gan_fit import stop_on_signal
-from cli.gan_measures import COUNT, JUDGE_SHARDS, JUDGE_STEPS, ONLY, bars, measures_of
-from cli.gan_options import DEVICE, split_names
+from cli.gan.fit import stop_on_signal
+from cli.gan.measures import COUNT, JUDGE_SHARDS, JUDGE_STEPS, ONLY, bars, measures_of
+from cli.gan.options import DEVICE, split_names
 from cli.shared import as_json, print_json, say, stop_status
 from gan.names import EXPERIMENTS, SCALES, Scale
 

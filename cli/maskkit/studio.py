@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import maskkit
-from cli.maskkit_options import overwrite_option
+from cli.maskkit.options import overwrite_option
 from cli.shared import as_json, print_json, progress, say, say_note
 from maskkit.studio.serving import PORT, is_own_machine
 
