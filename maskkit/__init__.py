@@ -6,7 +6,7 @@ from maskkit.building.build import build_celeba, build_folder, plan_celeba, plan
 from maskkit.building.options import BuildOptions, BuildPlan, BuildResult, FolderOptions
 from maskkit.corrections.correcting import CorrectResult, correct_shards
 from maskkit.corrections.correction_files import read_corrections, write_corrections
-from maskkit.corrections.decisions import Correction, Corrections
+from maskkit.corrections.decisions import Correction, Corrections, picture_digest
 from maskkit.detection.cascade import Detector, Face, detect, detect_aligned, predict_points, quality
 from maskkit.detection.named_files import FilesResult
 from maskkit.detection.photo_masks import write_masks
@@ -111,6 +111,7 @@ __all__ = [
     "move_points",
     "one_hot",
     "overlay",
+    "picture_digest",
     "plan_celeba",
     "plan_folder",
     "points_from_mesh",
