@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 from tests.drawn import face_points
 from tests.gan.conftest import SMALL, one_thread, small_run, small_settings
 from tests.maskkit.points.test_mesh import canonical_mesh
+from tests.maskkit.video.small_films import write_film
 
 __all__ = ["command", "one_thread", "small_run", "small_settings"]
 
@@ -25,22 +26,30 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 STEP = re.compile(r"^    ((?:maskkit|gan) [^ \n].*?)$|^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # What a page's line gets more, so that it takes a second: the last of two equal options counts.
-SMALLER = ["data.size=32", "generator.width=8", "generator.n_z=16", "critic.width=8", "schedule.batch=4"]
+SMALLER = ["data.size=32", "generator.width=8", "critic.width=8", "schedule.batch=4"]
+SETS = " ".join(f"--set {one}" for one in SMALLER)
 SHORTER = {
     "maskkit build-celeba": "--workers 1 --size 32 --detector hog",
     "maskkit build-folder": "--workers 1 --size 32",
     "maskkit landmarks": "--workers 1",
     "maskkit segment": "--workers 1",
     "maskkit morph": "--frames 20 --size 64",
-    "gan fit": "--steps 2 --device cpu " + " ".join(f"--set {one}" for one in SMALLER),
+    "gan fit": f"--steps 2 --device cpu {SETS}",
     "gan fit --resume": "--steps 3 --device cpu",
     "gan evaluate": "--count 8 --judge-steps 2 --device cpu",
+    "gan compare": "--only consistency --count 8 --judge-steps 2 --device cpu",
+    "gan reproduce": "--budget 8 --scale tiny --systems pix2pix --only consistency --count 8 --judge-steps 2 "
+    f"--device cpu {SETS}",
     "gan render": "--frames 3 --device cpu",
+    "gan render --drive": "--device cpu",
+    "gan layouts": "--device cpu",
     "gan sample": "--device cpu",
 }
 SHORTER_CODE = {
     "steps=500": "steps=1, device='cpu'",
     'gan.load_preset("tiny", [': f'gan.load_preset("tiny", [*{SMALL}, ',
+    'budget="12m", scale="tiny"': f'budget="8", scale="tiny", systems=["pix2pix"], overrides={SMALLER}, device="cpu"',
+    "gan.reproduce(plan)": 'gan.reproduce(plan, only=["consistency"], count=8, judge_steps=2)',
 }
 # What no machine can be asked to follow in a test, by how the line begins, and who does it instead.
 RAY = "a Ray of its own; tests/maskkit/building/test_ray_engine.py builds on one"
@@ -53,6 +62,8 @@ LEFT_OUT = {
     "gan fit SHARDS --out TWO": PROCESSES,
     "maskkit import CelebAMask-HQ merged": "label maps of CelebAMask-HQ; tests/maskkit/exchange/test_importing.py",
     "maskkit import FashionSynthesis": "DeepFashion; tests/maskkit/exchange/test_importing.py makes a small one",
+    "gan fit SHARDS --out VGG": "weights of VGG19; tests/gan/systems/test_translators.py loads random ones",
+    "maskkit build-folder clips/ clip-shards": "ten clips; tests/maskkit/building/test_build_folder.py makes some",
     "gan import-release": "weights of the release; tests/gan/runs/test_release_weights.py imports random ones",
     "from gan.runs.release_weights": "weights of the release; the same",
     '"""Layouts to photos': "a module to be put into the package; tests/gan/systems/test_door.py does it",
@@ -87,11 +98,19 @@ def scenery(tmp_path: Path, drawn_shards: Path, small_run: Path, monkeypatch: py
     for name, opening in {"a": 0.0, "b": 0.1}.items():
         maskkit.write_points(f"{name}.pts", face_points(128, opening))
     np.savetxt("face.csv", canonical_mesh(), delimiter=",", header="x,y,z", comments="")
-    for name in ("shards", "SHARDS"):
+    for name in ("shards", "SHARDS", "OTHER"):
         shutil.copytree(drawn_shards, name)
-    for name in ("run", "RUN", "JOINT", "FROZEN"):
+    for name in ("run", "RUN", "JOINT", "FROZEN", "SCGAN", "PIX2PIX", "SPADE"):
         shutil.copytree(small_run, name)
     return tmp_path
+
+
+def make_clips() -> None:
+    """A face that moves a little, twice."""
+    face = np.asarray(Image.open("portrait.jpg").convert("RGB").resize((192, 192)))
+    Path("clips").mkdir()
+    write_film(Path("clip.mp4"), [np.roll(face, shift, axis=1) for shift in range(6)])
+    shutil.copy("clip.mp4", "clips/talk.mp4")
 
 
 def make_people() -> None:
@@ -130,9 +149,12 @@ def make_foreign() -> None:
 def test_a_page_can_be_followed_as_it_stands(page: Path, scenery: Path, command: Command) -> None:
     if "people.zip" in page.read_text():
         make_people()
+    if "clip.mp4" in page.read_text():
+        make_clips()
     if "maskkit import" in page.read_text():
         make_foreign()
-    made_by_itself = {"README.md": ("shards", "run"), "building.md": ("shards",), "training.md": ("RUN",)}
+    made_by_itself = {"README.md": ("shards", "run"), "building.md": ("shards",), "training.md": ("RUN",),
+                      "systems.md": ("RUN", "SCGAN", "PIX2PIX", "SPADE")}  # fmt: skip
     for name in made_by_itself.get(page.name, ()):
         shutil.rmtree(name)
     for step in steps_of(page):
@@ -146,7 +168,8 @@ def test_a_page_can_be_followed_as_it_stands(page: Path, scenery: Path, command:
             continue
         words = [word.replace("~", str(scenery)) for word in shlex.split(re.sub(r" +# .*", "", step))]
         kind = " ".join(words[:2])
-        more = SHORTER.get(f"{kind} --resume" if "--resume" in words else kind, "")
+        special = [f"{kind} {word}" for word in words if f"{kind} {word}" in SHORTER]
+        more = SHORTER.get(special[0] if special else kind, "")
         status, said = command(words[0], *words[1:], *shlex.split(more))
         assert status == 0, f"{step}\n{said}"
 
