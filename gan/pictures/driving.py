@@ -16,6 +16,7 @@ from gan.pictures.tiles import (
     IMAGES_AT_ONCE,
     Picture,
     check_extent,
+    fitting_scale,
     generate_pictures,
     layout_pictures,
     synthetic_note,
@@ -54,7 +55,7 @@ def drive(
     attributes: Sequence[str] = (),
     beside: bool = False,
     masks: bool = False,
-    scale: int = 1,
+    scale: int | None = None,
     device: str = "auto",
     overwrite: bool = False,
     on_follow: OnFrame | None = None,
@@ -67,17 +68,20 @@ def drive(
     moves as the clip's does: by what each frame's points differ from those of the clip's frame that is most like it.
     Left of the picture stand the clip, aligned, if `beside`, and the layout if `masks`. Frames without a face are left
     out, after `bridge` has drawn points into gaps of so many seconds; an .mp4 keeps the clip's times, so that the frame
-    before stays. `on_follow` and `on_frame` are told how many frames of how many are done. Raises GanError or
-    maskkit's errors.
+    before stays. `scale` repeats pixels; without it, a film is as large as a screen shows whole. `on_follow` and
+    `on_frame` are told how many frames of how many are done. Raises GanError or maskkit's errors.
     """
     target = Path(out)
-    if scale < 1:
+    if scale is not None and scale < 1:
         raise InputError(f"a scale is 1 or more, not {scale}")
     check_beside(target, [run])
     check_output(target, 25, overwrite, [run, clip, *([] if relative is None else [spec_file(relative)])])
     generator = load_generator(run, device)
     check_movable(generator)
-    check_extent(target, 1, 1 + beside + masks, generator.size * scale)
+    columns = 1 + beside + masks
+    if scale is None:
+        scale = fitting_scale(1, columns, generator.size) if target.suffix else 1
+    check_extent(target, 1, columns, generator.size * scale)
     neutral_face = None if relative is None else maskkit.read_face_points(relative, generator.size)
     track = maskkit.track_video(clip, bridge=bridge, on_progress=on_follow)
     numbers = np.flatnonzero(track.found)
