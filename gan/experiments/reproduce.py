@@ -65,17 +65,16 @@ def train_all(request: Request, stop: Stop, on_progress: OnProgress) -> bool:
 
 
 def _train(request: Request, system: str, stop: Stop, on_progress: OnProgress) -> bool:
-    settings, run, time, limit = (
-        request.settings[system],
-        request.run(system),
-        request.time(system),
-        request.budget.seconds,
-    )
-    known = newest_step(run)
-    time.start(known)
+    settings, run, time = request.settings[system], request.run(system), request.time(system)
+    limit, known = request.budget.seconds, newest_step(run)
 
     def spent() -> bool:
         return limit is not None and time.seconds >= limit
+
+    def ended() -> bool:
+        if not time.running:  # the first question comes when everything is read and set up
+            time.start(known)
+        return spent() or stop()
 
     def note(done: StepReport) -> None:
         nonlocal known
@@ -89,9 +88,9 @@ def _train(request: Request, system: str, stop: Stop, on_progress: OnProgress) -
 
     result = fit(
         request.shards, run, settings, steps=last_step(request, settings), resume=has_settings(run),
-        device=request.device, devices=request.devices, stop=lambda: spent() or stop(), on_step=note,
+        device=request.device, devices=request.devices, stop=ended, on_step=note,
         on_prepare=partial(on_progress, f"preparing {system}"),
     )  # fmt: skip
-    if result.checkpoint is not None:
+    if result.checkpoint is not None and not time.knows(result.step):
         time.keep(result.step)
     return spent() or not result.stopped

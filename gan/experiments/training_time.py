@@ -31,6 +31,10 @@ class TrainingTime:
         """Give the seconds behind `step`, or behind the last step kept before it."""
         return max((seconds for kept, seconds in self._kept.items() if kept <= step), default=0.0)
 
+    def knows(self, step: int) -> bool:
+        """Say whether the seconds behind just this step are kept."""
+        return step in self._kept
+
     def start(self, step: int) -> None:
         """Let the clock run on from `step`."""
         self._base, self._since, self.running = self.at(step), time.monotonic(), True
