@@ -76,7 +76,7 @@ def test_precision_may_be_written_as_a_number() -> None:
         ("data.shards=elsewhere", "--set data.shards=elsewhere: the shards are no setting to choose but the command's"),
         ("segmentor.training=frozen", "a frozen segmentor needs pretraining of at least 1"),
         ("segmentor.pretraining=5", "training joint with pretraining = 5"),
-        ("compute.precision=16", "compute.precision = '16': input should be '32', 'tf32', 'bf16' or '64'"),
+        ("compute.precision=16", "compute.precision = '16': input should be 'auto', '32', 'tf32', 'bf16' or '64'"),
         ("generator.tail_norm=never", "'last' or 'every'"),
         ("schedule.decay_epochs=99", "decay_epochs = 99 must not exceed epochs = "),
     ],

@@ -219,5 +219,5 @@ def test_what_cannot_keep_them_together_is_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(AugmentationError, match="made up the label 200"):
         maskkit.Augmentation([holes])({"image": row.image, "mask": row.mask}, 0)
     monkeypatch.setitem(sys.modules, "albumentations", None)
-    with pytest.raises(MissingExtraError, match=r"maskkit\[augment\]"):
+    with pytest.raises(MissingExtraError, match=r"\[augment\]"):
         maskkit.Augmentation([])
