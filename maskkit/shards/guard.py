@@ -1,9 +1,13 @@
 """The guard of HDF5 and MATLAB files: what shards and other projects' files may be made of, before memory is taken."""
 
+import io
 import math
 import os
 import struct
+import subprocess
+import sys
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ LARGEST_ROW = 1 << 26  # bytes of one row, and of the chunks that it lies in
 LARGEST_RATIO = 1100  # deflate packs at most 1032 to 1; a data set that claims more has never been written
 LARGEST_MATLAB = 1 << 28
 LARGEST_VARIABLE = 1 << 26
+MATLAB_CHILD = Path(__file__).with_name("matlab_child.py")
 
 
 def open_hdf5(path: Path, refusal: type[MaskkitError], keep: int = 1 << 20) -> h5py.File:
@@ -83,19 +88,21 @@ def unpacked_for_row(data: h5py.Dataset) -> int:
 
 def read_matlab(path: Path, name: str) -> NDArray[Any]:
     """One numeric variable of a MATLAB 5 file; ExchangeError where it is missing, too large or something else."""
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise MissingExtraError("scipy", "exchange", "reading MATLAB files") from error
+    if find_spec("scipy") is None:
+        raise MissingExtraError("scipy", "exchange", "reading MATLAB files")
     _check_matlab(path)
     try:
         with open_regular(path) as file:
-            value = loadmat(file, variable_names=[name]).get(name)
-    except Exception as error:  # scipy's parser raises whatever its input leads it into
-        raise ExchangeError(f"{path}: not a MATLAB 5 file that can be read ({error})") from error
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
-        raise ExchangeError(f"{path}: there are no numbers under the name {name}")
-    return value
+            child = subprocess.run([sys.executable, "-P", str(MATLAB_CHILD), name], stdin=file, capture_output=True)
+    except OSError as error:
+        raise ExchangeError(f"{path}: {error.strerror or error}") from error
+    if child.returncode:
+        said = child.stderr.decode(errors="replace").strip().splitlines()
+        ended = f"signal {-child.returncode}" if child.returncode < 0 else f"status {child.returncode}"
+        crashed = f"damaged: SciPy's reader ended with {ended} on it"
+        raise ExchangeError(f"{path}: {said[-1] if said and child.returncode == 1 else crashed}")
+    values: NDArray[Any] = np.load(io.BytesIO(child.stdout), allow_pickle=False)
+    return values
 
 
 def _check_matlab(path: Path) -> None:

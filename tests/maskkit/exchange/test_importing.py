@@ -415,6 +415,20 @@ def test_odd_rows_of_fashion_are_left_out(tmp_path: Path) -> None:
     }
 
 
+def test_a_matlab_file_that_crashes_its_reader_ends_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "colors.mat"
+    savemat(path, {"color_": np.arange(1, 13, dtype=np.uint8)[:, None]})
+    assert read_matlab(path, "color_").ravel().tolist() == list(range(1, 13))
+    damaged = bytearray(path.read_bytes())
+    damaged[184] ^= 2  # SciPy 1.17 reads its type as one that it does not know, and ends the process
+    path.write_bytes(damaged)
+    with pytest.raises(ExchangeError, match=r"colors\.mat: (damaged: SciPy's reader ended with signal|not a MATLAB 5)"):
+        read_matlab(path, "color_")
+    with pytest.raises(ExchangeError, match=r"there are no numbers under the name other"):
+        savemat(path, {"color_": 1})
+        read_matlab(path, "other")
+
+
 @given(st.data())
 @settings(max_examples=80, deadline=None)
 def test_only_our_own_errors_come_out_of_damaged_files(
