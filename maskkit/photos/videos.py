@@ -95,6 +95,7 @@ def opened_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
     A cover picture of an audio file is no video.
     """
     av = import_av("reading a video")
+    failure = av.error.FFmpegError  # held, for a generator that is left open ends after PyAV's modules do
     try:
         with ExitStack() as stack:
             file = stack.enter_context(open_regular(path))
@@ -104,7 +105,7 @@ def opened_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
                 raise VideoError(f"{path}: there are no pictures in it, only {_kinds(container)}")
             streams[0].thread_type = "AUTO"
             yield container, streams[0]
-    except av.error.FFmpegError as error:
+    except failure as error:
         raise VideoError(f"{path}: not a video that can be read ({error.strerror})") from error
     except OSError as error:
         raise VideoError(f"{path}: {error.strerror or error}") from error
@@ -112,7 +113,7 @@ def opened_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
 
 def decoded(container: Any, stream: Any, path: str | Path) -> Iterator[Any]:
     """PyAV's frames from where the container stands; VideoError for a damaged one, and where the file is cut off."""
-    av = import_av("reading a video")
+    failure = import_av("reading a video").error.FFmpegError
     packets = shown = 0
     try:
         for packet in container.demux(stream):
@@ -126,7 +127,7 @@ def decoded(container: Any, stream: Any, path: str | Path) -> Iterator[Any]:
                     raise VideoError(f"{path}: broken after {shown} frames; get a whole copy, or cut it there")
                 yield frame
                 shown += 1
-    except av.error.FFmpegError as error:
+    except failure as error:
         raise VideoError(
             f"{path}: broken after {shown} frames ({error.strerror}); get a whole copy, or cut it there"
         ) from error
