@@ -11,17 +11,13 @@ from gan.errors import InputError, explained
 from gan.evaluation.consistency import report_consistency
 from gan.evaluation.material import read_points
 from gan.evaluation.report import Report
-from gan.evaluation.work import OnProgress, Request, Work, prepare
+from gan.evaluation.work import OnProgress, Request, Work, prepare, silent
 from gan.names import MEASURES, Measure
 from gan.pictures.tiles import to_pictures
 from gan.systems.given import WORDS
 from maskkit.detection import dlib_models
 from maskkit.errors import DetectionError, MissingExtraError
 from maskkit.extras import way_to_get
-
-
-def _silent(title: str, done: int, total: int, note: str = "") -> None:
-    """Show nothing."""
 
 
 @explained("evaluating", "take fewer rows (--count)")
@@ -36,7 +32,7 @@ def evaluate_run(
     judge_steps: int = 1000,
     judge_shards: str | Path | None = None,
     device: str = "auto",
-    on_progress: OnProgress = _silent,
+    on_progress: OnProgress = silent,
 ) -> Report:
     """Measure a run on the first `count` rows of val and then test (None: all), and give figures with their recipes.
 

@@ -33,6 +33,10 @@ class OnProgress(Protocol):
     def __call__(self, title: str, done: int, total: int, note: str = "") -> None: ...
 
 
+def silent(title: str, done: int, total: int, note: str = "") -> None:
+    """Show nothing."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What an evaluation is asked for: a run, shards, parts, rows at most, and judges of so many steps in a folder.

@@ -35,8 +35,7 @@ class Budget:
         """Give the steps after which the images are used, rounded up; None where images do not end it."""
         if self.kind != "images":
             return None
-        per_step = settings.schedule.batch * settings.schedule.n_repeat
-        return -(-int(self.amount) // per_step)
+        return -(-int(self.amount) // settings.schedule.images_per_step)
 
     def to_text(self) -> str:
         """Say it in words, such as "12 min of training"."""

@@ -11,7 +11,7 @@ from typing import Any
 from gan.errors import InputError, explained
 from gan.evaluation.measures import evaluate_run
 from gan.evaluation.report import OWN_SEGMENTOR, Report, check_report
-from gan.evaluation.work import OnProgress
+from gan.evaluation.work import OnProgress, silent
 from gan.experiments.faces import draw_faces
 from gan.experiments.page import make_page
 from gan.experiments.table import Table, build_table
@@ -94,7 +94,7 @@ def compare_runs(
     judge_steps: int = 1000,
     judge_shards: str | Path | None = None,
     device: str = "auto",
-    on_progress: OnProgress = lambda title, done, total, note="": None,
+    on_progress: OnProgress = silent,
 ) -> Comparison:
     """Measure runs one after the other as `evaluate_run` does, and put their figures into one table with pictures.
 

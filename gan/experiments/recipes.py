@@ -57,8 +57,7 @@ class Experiment:
         return tuple(name for name in self.recipes if name in asked)
 
 
-def _both(paper: str = "paper", tiny: Recipe | None = None) -> Mapping[Scale, Recipe]:
-    return {"paper": Recipe(paper), "tiny": tiny or Recipe("tiny")}
+OF_PRESETS: Mapping[Scale, Recipe] = {"paper": Recipe("paper"), "tiny": Recipe("tiny")}
 
 
 EXPERIMENTS = {
@@ -66,12 +65,12 @@ EXPERIMENTS = {
         "scgan",
         "Jiang, Liu, Wu, Fu: Spatially Constrained GAN for Face and Fashion Synthesis, arXiv 1905.02320, Table 1",
         {
-            "wgan-gp": _both(),
-            "acwgan": _both(),
-            "cyclegan": _both(),
-            "pix2pix": _both(),
-            "spade": _both(),
-            "scgan": _both(tiny=Recipe("best", CUT_DOWN)),
+            "wgan-gp": OF_PRESETS,
+            "acwgan": OF_PRESETS,
+            "cyclegan": OF_PRESETS,
+            "pix2pix": OF_PRESETS,
+            "spade": OF_PRESETS,
+            "scgan": {**OF_PRESETS, "tiny": Recipe("best", CUT_DOWN)},
         },
         SCGAN_PRINTED,
     ),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gan.evaluation.work import OnProgress
+from gan.evaluation.work import OnProgress, silent
 from gan.experiments.request import Request, last_step, newest_step
 from gan.runs.run_folder import has_settings
 from gan.training.dry_run import DryRun, dry_run, duration
@@ -53,7 +53,7 @@ class Costs:
         return "\n".join([*rows, "judging and the report are not in it; nothing was written"])
 
 
-def rehearse(request: Request, on_progress: OnProgress = lambda title, done, total, note="": None) -> Costs:
+def rehearse(request: Request, on_progress: OnProgress = silent) -> Costs:
     """Tell what training each system from where it stands would cost; nothing is written. Raises as `gan.fit`."""
     costs, total = list[Cost](), len(request.systems)
     for number, system in enumerate(request.systems):
@@ -74,7 +74,7 @@ def _cost(request: Request, system: str, found: DryRun) -> Cost:
     if request.budget.seconds is not None:
         seconds = max(0.0, request.budget.seconds - request.time(system).at(newest_step(request.run(system))))
         steps = round(seconds / found.seconds_per_step)
-    images = steps * settings.schedule.n_repeat * settings.schedule.batch
+    images = steps * settings.schedule.images_per_step
     disk = found.checkpoint_bytes * settings.log.keep_checkpoints
     return Cost(system, sum(found.parameters.values()), steps, images, seconds, found.memory, disk)
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from gan.computing.spawning import Stop
-from gan.evaluation.work import OnProgress
+from gan.evaluation.work import OnProgress, silent
 from gan.experiments.compare import compare_runs
 from gan.experiments.report import ReproductionReport, check_report
 from gan.experiments.request import Request, last_step, newest_step, note_request, standing
@@ -26,7 +26,7 @@ def reproduce(
     judge_steps: int = 1000,
     judge_shards: str | Path | None = None,
     stop: Stop = lambda: False,
-    on_progress: OnProgress = lambda title, done, total, note="": None,
+    on_progress: OnProgress = silent,
 ) -> ReproductionReport | None:
     """Train what is asked for from where it stands, measure all that is finished, and write the report beside it.
 

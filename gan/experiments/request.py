@@ -100,7 +100,7 @@ def standing(request: Request, system: str) -> Standing:
         order = BatchOrder(rows, settings.schedule.batch, settings.seed)
         last = Plan(settings.schedule, order.batches_per_epoch).last_step(last_step(request, settings), None)
         finished = step >= last
-    return Standing(step, step * settings.schedule.n_repeat * settings.schedule.batch, seconds, finished)
+    return Standing(step, step * settings.schedule.images_per_step, seconds, finished)
 
 
 def last_step(request: Request, settings: RunSettings) -> int | None:

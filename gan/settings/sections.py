@@ -110,6 +110,11 @@ class ScheduleSettings(Section):
     decay_factor: float = Field(1.0, gt=0, le=1)
     decay_least: float = Field(0.0, ge=0, le=1, description="the factors together fall no lower")
 
+    @property
+    def images_per_step(self) -> int:
+        """Real images that a step uses."""
+        return self.n_repeat * self.batch
+
     @model_validator(mode="after")
     def _decay_within(self) -> Self:
         if self.decay_epochs > self.epochs:

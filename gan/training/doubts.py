@@ -34,7 +34,7 @@ def doubts(
             f"{photos} train photos are few: the critic comes to know them by heart, and what is generated stays rough "
             f"and resembles them; take {FEW_PHOTOS:,} or more"
         )
-    images = last * schedule.n_repeat * schedule.batch
+    images = last * schedule.images_per_step
     if ends_itself and images < FEW_IMAGES:
         way_out = "--steps" if not schedule.decay_epochs else "schedule.epochs"
         said.append(

@@ -1,7 +1,7 @@
 """A dry run: what a run would be, and what it would cost, by a few real steps that leave nothing behind."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,7 @@ from gan.names import Precision
 from gan.settings.run_settings import RunSettings, settings_text
 from gan.training.doubts import count_parameters
 from gan.training.job import WAY_OUT, Request, check_share, set_up, warn
-from gan.training.precision import settled, shown_seconds
-
-OnDone = Callable[[int, int], None]
+from gan.training.precision import OnDone, settled, shown_seconds
 
 STEPS = 2  # the first one also makes room; the last tells the time
 
